@@ -1,0 +1,154 @@
+#!/usr/bin/env bash
+# packages.sh - the one list of the Debian packages that engage needs, and their installation
+#
+#   scripts/packages.sh list GROUP...       print the packages of the groups
+#   scripts/packages.sh missing GROUP...    print those that are not installed
+#   scripts/packages.sh install GROUP...    install those that are not installed
+#
+# Groups: build test demo bench deb chroot.  "a|b" takes the first that this release has.
+# Other scripts source this file for pg_config_path, pg_major, as_root and install_missing.
+
+# The pg_config to build with: $PG_CONFIG where it has server headers, else the newest installed.
+pg_config_path()
+{
+	local c
+
+	for c in "${PG_CONFIG:-pg_config}" $(ls -rv /usr/lib/postgresql/*/bin/pg_config 2>/dev/null); do
+		if command -v "$c" >/dev/null 2>&1 && [ -f "$("$c" --pgxs 2>/dev/null)" ]; then
+			command -v "$c"
+			return 0
+		fi
+	done
+	return 1
+}
+
+# Major version: of the server found, else of the one that this release would install.
+pg_major()
+{
+	local c
+
+	if c=$(pg_config_path); then
+		"$c" --version | sed -E 's/^PostgreSQL ([0-9]+).*/\1/'
+	elif [ -n "${PG_MAJOR:-}" ]; then
+		echo "$PG_MAJOR"
+	else
+		apt-cache depends postgresql 2>/dev/null | awk '/Depends: postgresql-[0-9]+$/ && !n++ { sub(/.*-/, ""); print }'
+	fi
+}
+
+# A server that was built by hand needs no server packages.
+server_is_packaged()
+{
+	local c
+
+	c=$(pg_config_path) || return 0
+	case "$("$c" --bindir)" in
+		/usr/lib/postgresql/*) return 0 ;;
+		*) return 1 ;;
+	esac
+}
+
+package_list()
+{
+	local group server="" major
+
+	major=$(pg_major)
+	for group in "$@"; do
+		case "$group" in
+			build)
+				server_is_packaged && server="postgresql-$major postgresql-server-dev-$major"
+				echo gcc make libc6-dev $server "libxgboost0|libxgboost0t64|libxgboost3" libopenblas0-pthread
+				;;
+			test)
+				echo perl procps binutils libipc-run-perl python3-numpy python3-xgboost
+				;;
+			demo)
+				;;
+			bench)
+				echo procps time python3-numpy python3-pandas python3-xgboost python3-psycopg2
+				;;
+			deb)
+				echo dpkg-dev debhelper fakeroot
+				;;
+			chroot)
+				echo debootstrap debian-archive-keyring util-linux
+				;;
+			*)
+				echo "packages.sh: group \"$group\" does not exist; known: build test demo bench deb chroot" >&2
+				return 1
+				;;
+		esac
+	done | tr ' ' '\n' | sort -u
+}
+
+is_installed()
+{
+	case "$(dpkg-query -W -f '${Status}' "$1" 2>/dev/null)" in
+		*" ok installed") return 0 ;;
+		*) return 1 ;;
+	esac
+}
+
+# What is missing of the groups, alternatives resolved; empty where all is there.
+missing_packages()
+{
+	local entry choice first
+	local -a choices
+
+	for entry in $(package_list "$@"); do
+		IFS='|' read -r -a choices <<<"$entry"
+		first=""
+		for choice in "${choices[@]}"; do
+			is_installed "$choice" && continue 2
+			if [ -z "$first" ] && apt-cache show "$choice" >/dev/null 2>&1; then
+				first=$choice
+			fi
+		done
+		echo "${first:-${choices[0]}}"
+	done
+}
+
+as_root()
+{
+	if [ "$(id -u)" -eq 0 ]; then
+		"$@"
+	elif command -v sudo >/dev/null; then
+		sudo "$@"
+	else
+		echo "need root for: $*" >&2
+		return 1
+	fi
+}
+
+install_missing()
+{
+	local missing
+
+	command -v dpkg >/dev/null || { echo "not a Debian system: install the packages of $* by hand" >&2; return 0; }
+
+	# without package lists, neither the server's version nor the alternatives can be told
+	if [ -z "$(missing_packages "$@")" ]; then
+		return 0
+	fi
+	if [ -z "${ENGAGE_APT_UPDATED:-}" ]; then
+		as_root env DEBIAN_FRONTEND=noninteractive apt-get update -qq || true
+		export ENGAGE_APT_UPDATED=1
+	fi
+	missing=$(missing_packages "$@")
+	[ -n "$missing" ] || return 0
+	echo "installing:" $missing
+	# shellcheck disable=SC2086
+	as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null
+}
+
+if [ "${BASH_SOURCE[0]}" = "$0" ]; then
+	set -euo pipefail
+	verb=${1:-}
+	shift || true
+	case "$verb" in
+		list) package_list "$@" ;;
+		missing) missing_packages "$@" ;;
+		install) install_missing "$@" ;;
+		*) sed -n '2,9s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+	esac
+fi

@@ -1,0 +1,14 @@
+-- ---------------------------------------------------------------------------
+-- 90_grants.sql: every privilege in one place
+--
+-- The tables are nobody's but the extension's owner's: models are untrusted
+-- bytes to the code that loads them, so nobody else writes them, and what a
+-- model has learned is its owner's.  The views show what one may see.
+-- ---------------------------------------------------------------------------
+
+REVOKE ALL ON SCHEMA engage FROM PUBLIC;
+REVOKE ALL ON ALL TABLES IN SCHEMA engage FROM PUBLIC;
+REVOKE ALL ON ALL SEQUENCES IN SCHEMA engage FROM PUBLIC;
+
+GRANT USAGE ON SCHEMA engage TO PUBLIC;
+GRANT SELECT ON engage.models, engage.versions, engage.events TO PUBLIC;

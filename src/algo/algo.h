@@ -1,0 +1,136 @@
+/*-------------------------------------------------------------------------
+ *
+ * algo.h
+ *	  The contract between engage and every learning algorithm.
+ *
+ * An algorithm is one constant EgAlgorithm, listed in registry.c.  It sees
+ * numbers only: no Datum, no relation, no SPI.  Whatever it allocates comes
+ * from CurrentMemoryContext, which the caller deletes to free the model, so
+ * there is no free callback.  A handle owned by another library must be tied
+ * to that context with MemoryContextRegisterResetCallback.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef EG_ALGO_H
+#define EG_ALGO_H
+
+#include "base/bytes.h"
+#include "base/matrix.h"
+#include "base/params.h"
+#include "base/run.h"
+
+/* What is learned; the words are those of engage_train(task => ...). */
+typedef enum EgTask
+{
+	EG_REGRESSION,				/* output: the mean */
+	EG_BINARY,					/* output: probability of class 1 */
+	EG_MULTICLASS,				/* output: a probability for each class */
+	EG_QUANTILE,				/* output: a value for each quantile, ascending */
+	EG_RANKING,					/* output: a relevance score, larger is better */
+	EG_COUNT,					/* output: expected count */
+	EG_SURVIVAL					/* output: hazard ratio or expected time */
+} EgTask;
+
+#define EG_NTASKS			7
+#define EG_TASK_BIT(t)		(1 << (t))
+
+extern const char *eg_task_name(EgTask task);
+extern bool eg_task_parse(const char *name, EgTask *task);
+
+/* columns with a meaning of their own; absent ones are NULL in EgDataset */
+#define EG_ROLE_TARGET		0
+#define EG_ROLE_WEIGHT		1
+#define EG_ROLE_GROUP		2	/* ranking: query number; rows of a group are adjacent */
+#define EG_ROLE_EVENT		3	/* survival: 1 = event seen, 0 = censored */
+#define EG_ROLE_TREATMENT	4
+#define EG_ROLE_USER		5
+#define EG_ROLE_ITEM		6
+#define EG_ROLE_TIME		7
+#define EG_NROLES			8
+#define EG_ROLE_BIT(r)		(1 << (r))
+
+/* properties the callers and the contract test rely on */
+#define EG_MISSING_OK		(1 << 0)	/* takes NaN; others get imputed input */
+#define EG_CATEGORIES_OK	(1 << 1)	/* takes category codes; others get one-hot columns */
+#define EG_WANTS_SCALING	(1 << 2)	/* standardize features before fit */
+#define EG_NO_FEATURES		(1 << 3)	/* works on role columns alone */
+
+typedef struct EgDataset
+{
+	EgMatrix	x;				/* rows [0, nfit) to learn from, then nvalid to validate on */
+	Size		nfit;
+	Size		nvalid;			/* for early stopping and calibration; may be 0 */
+	const double *role[EG_NROLES];	/* each nfit + nvalid long, or NULL */
+	EgTask		task;
+	int			nclasses;		/* classification: targets are 0 .. nclasses-1 */
+	const int  *ncategories;	/* (ncols) 0 = number, else codes 0 .. n-1 */
+	const char *const *names;	/* (ncols) feature names */
+} EgDataset;
+
+typedef struct EgAlgorithm
+{
+	const char *name;			/* SQL name */
+	const char *summary;		/* one line for engage_algorithms() */
+	int			tasks;			/* EG_TASK_BIT of each task it can learn */
+	int			format;			/* version of what save() writes */
+	int			roles;			/* EG_ROLE_BIT of each role required */
+	int			roles_optional;
+	int			flags;			/* EG_MISSING_OK ... */
+	const EgParam *params;		/* ends with EG_PARAM_END */
+	Size		params_size;
+
+	/*
+	 * Share of the training rows, in 0..1, that fit() wants as validation rows
+	 * (early stopping, calibration); 0 when it needs none.
+	 */
+	double		(*validation) (const void *params, EgTask task);
+
+	/* Learn from data.  params has been parsed and range-checked. */
+	void	   *(*fit) (const EgDataset *data, const void *params, EgRun *run);
+
+	/* Write the model; read it back, distrusting every count and index. */
+	void		(*save) (const void *model, EgWriter *w);
+	void	   *(*load) (EgReader *r, int format);
+
+	/* Fill width doubles for each of n rows.  Must not allocate or throw. */
+	int			(*width) (const void *model);
+	int			(*nfeatures) (const void *model);
+	void		(*predict) (const void *model, const float *x, Size nrows, double *out);
+
+	/*
+	 * Remaining functions are optional.  Set the pointer to NULL for any that
+	 * are not provided.
+	 */
+
+	/* Result for the training rows, when predict is NULL (labels, ranks). */
+	void		(*assign) (const void *model, double *out);
+
+	/* Fold in new rows without starting over. */
+	void		(*update) (void *model, const EgDataset *data, EgRun *run);
+
+	/* Exact Shapley values, (ncols + 1) * width per row; NULL means sample them. */
+	void		(*explain) (const void *model, const float *x, Size nrows, double *out);
+
+	/* One non-negative number per feature. */
+	void		(*importance) (const void *model, double *out);
+
+	/* Facts for engage_describe(), as members of a JSON object (no braces). */
+	void		(*describe) (const void *model, StringInfo json);
+
+	/*
+	 * The library's own bytes, right after fit() or NULL when the model was
+	 * loaded; stored beside the model for engage_export().
+	 */
+	const char *(*library_bytes) (const void *model, Size *len);
+
+	/* A model from the library's own bytes (engage_import). */
+	void	   *(*import) (const void *bytes, Size len);
+
+	/* Task and names found by import: *names NULL when the bytes have none. */
+	EgTask		(*imported_task) (const void *model, int *nclasses, char ***names);
+} EgAlgorithm;
+
+extern const EgAlgorithm *const eg_algorithms[];	/* NULL-terminated */
+extern const EgAlgorithm *eg_algorithm_find(const char *name);	/* error lists the known */
+
+#endif							/* EG_ALGO_H */

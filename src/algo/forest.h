@@ -1,0 +1,89 @@
+/*-------------------------------------------------------------------------
+ *
+ * forest.h
+ *	  Flat trees: stored form, compiled form, scoring.  Serves boosting,
+ *	  random, isolation and causal forests alike.
+ *
+ * Stored form: plain arrays over all nodes of all trees (children are local
+ * to the tree and greater than their parent, so walks end).  Compiled form:
+ * 8-byte nodes walked many trees at a time without branches; see forest.c.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef EG_FOREST_H
+#define EG_FOREST_H
+
+#include "base/bytes.h"
+
+/* how a sum of leaves becomes an output; the names are those of XGBoost's objectives */
+typedef enum EgLink
+{
+	EG_LINK_IDENTITY,
+	EG_LINK_LOGIT,				/* 1 / (1 + exp(-x)) */
+	EG_LINK_LOG,				/* exp(x): counts, gamma, tweedie, survival */
+	EG_LINK_SOFTMAX,			/* over the groups */
+	EG_LINK_SORT,				/* quantiles: ascending order of the groups */
+	EG_LINK_HINGE,				/* x > 0 */
+	EG_LINK_EXP					/* exp(x) in double precision: accelerated failure times */
+} EgLink;
+
+typedef struct EgForest
+{
+	int			ntrees;
+	int			nfeatures;
+	int			ngroups;		/* outputs: 1, classes or quantiles */
+	EgLink		link;
+	float	   *base;			/* (ngroups) margin before the first tree */
+	int32	   *tree_group;		/* (ntrees) group that each tree adds to */
+	float	   *tree_weight;	/* (ntrees) 1 but for dart */
+	int32	   *tree_start;		/* (ntrees + 1) first node of each tree in the arrays below */
+
+	/* (nnodes) */
+	int32	   *feature;		/* feature tested, -1 for a leaf */
+	float	   *value;			/* threshold (x < value goes left), or the leaf's value */
+	int32	   *left;			/* left child, counted from the tree's first node */
+	int32	   *right;
+	uint8	   *flags;			/* EG_NODE_* */
+	int32	   *cat;			/* first word of the category set in cat_bits, -1 for numbers */
+	int32	   *ncat;			/* words in the set; a category in the set goes right */
+	float	   *cover;			/* sum of hessians (rows) that reached the node */
+	float	   *gain;			/* loss change of the split */
+	int			ncat_bits;
+	uint32	   *cat_bits;
+
+	struct EgForestCode *code;	/* compiled form, NULL until eg_forest_compile() */
+} EgForest;
+
+#define EG_NODE_DEFAULT_LEFT	(1 << 0)
+
+/* Empty forest with arrays for the given sizes, in CurrentMemoryContext. */
+extern EgForest *eg_forest_create(int ntrees, int nnodes, int nfeatures, int ngroups,
+								  int ncat_bits);
+
+/*
+ * All invariants (children in range and greater than the parent, features, sets); NULL
+ * or the reason.
+ */
+extern const char *eg_forest_invalid(const EgForest *f);
+
+extern void eg_forest_save(const EgForest *f, EgWriter *w);
+extern EgForest *eg_forest_load(EgReader *r);
+
+/* Build the compiled form (in CurrentMemoryContext); required before predicting. */
+extern void eg_forest_compile(EgForest *f);
+
+/*
+ * Scores of n rows of nfeatures floats, row stride `stride` floats; out
+ * (n, ngroups).  Neither allocates nor throws.  _margin leaves the link out.
+ */
+extern void eg_forest_predict(const EgForest *f, const float *x, Size n, Size stride, double *out);
+extern void eg_forest_margin(const EgForest *f, const float *x, Size n, Size stride, double *out);
+
+/* Leaf (node counted from the tree's first) that each of n rows reaches in one tree. */
+extern void eg_forest_leaves(const EgForest *f, int tree, const float *x, Size n, Size stride,
+							 int32 *leaf);
+
+/* Apply the link to margins in place: (n, ngroups). */
+extern void eg_forest_link(const EgForest *f, double *out, Size n);
+
+#endif							/* EG_FOREST_H */

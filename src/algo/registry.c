@@ -1,0 +1,76 @@
+/*-------------------------------------------------------------------------
+ *
+ * registry.c
+ *	  The list of algorithms and the words for tasks.
+ *
+ * A new algorithm is a declaration and a line here; everything else that
+ * lists or finds algorithms reads the list.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "algo/algo.h"
+#include "lib/stringinfo.h"
+
+extern const EgAlgorithm eg_xgboost;
+
+const EgAlgorithm *const eg_algorithms[] = {
+	&eg_xgboost,
+	NULL
+};
+
+static const char *const task_names[EG_NTASKS] = {
+	[EG_REGRESSION] = "regression",
+	[EG_BINARY] = "binary",
+	[EG_MULTICLASS] = "multiclass",
+	[EG_QUANTILE] = "quantile",
+	[EG_RANKING] = "ranking",
+	[EG_COUNT] = "count",
+	[EG_SURVIVAL] = "survival"
+};
+
+const EgAlgorithm *
+eg_algorithm_find(const char *name)
+{
+	StringInfoData known;
+	int			i;
+
+	for (i = 0; eg_algorithms[i] != NULL; i++)
+	{
+		if (strcmp(eg_algorithms[i]->name, name) == 0)
+			return eg_algorithms[i];
+	}
+
+	initStringInfo(&known);
+	for (i = 0; eg_algorithms[i] != NULL; i++)
+		appendStringInfo(&known, "%s%s", i > 0 ? ", " : "", eg_algorithms[i]->name);
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("algorithm \"%s\" does not exist", name),
+			 errhint("Known algorithms: %s.", known.data)));
+}
+
+const char *
+eg_task_name(EgTask task)
+{
+	Assert((int) task >= 0 && (int) task < EG_NTASKS);
+	return task_names[task];
+}
+
+/* False when the name is no task. */
+bool
+eg_task_parse(const char *name, EgTask *task)
+{
+	int			i;
+
+	for (i = 0; i < EG_NTASKS; i++)
+	{
+		if (strcmp(task_names[i], name) == 0)
+		{
+			*task = (EgTask) i;
+			return true;
+		}
+	}
+	return false;
+}

@@ -1,0 +1,297 @@
+/*-------------------------------------------------------------------------
+ *
+ * api_predict.c
+ *	  engage_predict() and its sisters: a whole row or a JSON object to a
+ *	  number, a class, probabilities, quantiles.
+ *
+ * fn_extra holds what one call site needs again: the version, its compiled
+ * model, the binding of the row's type.  A name is resolved once a snapshot,
+ * not once a row: under one snapshot the answer cannot change, and with a new
+ * one (the next statement of a function, after a deployment) it may.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "access/htup_details.h"
+#include "catalog/pg_type.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/json.h"
+#include "utils/jsonb.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+
+#include "api/predict.h"
+#include "store/models.h"
+
+PG_FUNCTION_INFO_V1(engage_predict_row);
+PG_FUNCTION_INFO_V1(engage_predict_jsonb);
+PG_FUNCTION_INFO_V1(engage_predict_class_row);
+PG_FUNCTION_INFO_V1(engage_predict_class_jsonb);
+PG_FUNCTION_INFO_V1(engage_predict_proba_row);
+PG_FUNCTION_INFO_V1(engage_predict_proba_jsonb);
+PG_FUNCTION_INFO_V1(engage_predict_quantiles_row);
+PG_FUNCTION_INFO_V1(engage_predict_quantiles_jsonb);
+
+/* Identity of a snapshot, as far as one backend can tell two apart. */
+typedef struct SnapshotId
+{
+	TransactionId xmin;
+	TransactionId xmax;
+	uint32		xcnt;
+	int32		subxcnt;
+	CommandId	curcid;
+} SnapshotId;
+
+/* What one call site keeps in fn_extra. */
+typedef struct CallSite
+{
+	MemoryContext context;		/* of the scorer and of the pin on the model */
+	int64		version_id;
+	EgScorer   *scorer;
+	SnapshotId	snapshot;
+	Oid			user;
+	int			ref_len;
+	char	   *ref;			/* model reference of the last call */
+} CallSite;
+
+static inline bool
+same_snapshot(const SnapshotId *id, Snapshot s)
+{
+	return id->xmin == s->xmin && id->xmax == s->xmax && id->xcnt == s->xcnt &&
+		id->subxcnt == s->subxcnt && id->curcid == s->curcid;
+}
+
+static void
+remember(CallSite *site, const char *ref, int len, Snapshot s)
+{
+	if (site->ref == NULL || site->ref_len != len || memcmp(site->ref, ref, len) != 0)
+	{
+		if (site->ref)
+			pfree(site->ref);
+		site->ref = MemoryContextAlloc(GetMemoryChunkContext(site), len + 1);
+		memcpy(site->ref, ref, len);
+		site->ref[len] = '\0';
+		site->ref_len = len;
+	}
+	site->snapshot.xmin = s->xmin;
+	site->snapshot.xmax = s->xmax;
+	site->snapshot.xcnt = s->xcnt;
+	site->snapshot.subxcnt = s->subxcnt;
+	site->snapshot.curcid = s->curcid;
+	site->user = GetUserId();
+}
+
+/* Find the version that ref means now, and its scorer. */
+static void
+resolve(CallSite *site, const char *ref, int len, Snapshot snapshot)
+{
+	char	   *text = pnstrdup(ref, len);
+	int64		version_id = eg_models_resolve(text);
+
+	if (version_id != site->version_id)
+	{
+		/* an error below leaves an empty call site, not a half one */
+		site->scorer = NULL;
+		site->version_id = 0;
+		MemoryContextReset(site->context);
+		site->scorer = eg_scorer_create(eg_cache_get(version_id, site->context), site->context);
+		site->version_id = version_id;
+	}
+	remember(site, ref, len, snapshot);
+	pfree(text);
+}
+
+EgScorer *
+eg_call_site_scorer(FunctionCallInfo fcinfo)
+{
+	CallSite   *site = fcinfo->flinfo->fn_extra;
+	text	   *reference = PG_GETARG_TEXT_PP(0);
+	const char *ref = VARDATA_ANY(reference);
+	int			len = VARSIZE_ANY_EXHDR(reference);
+	Snapshot	snapshot = GetActiveSnapshot();
+
+	if (likely(site != NULL && site->scorer != NULL && site->ref_len == len &&
+			   same_snapshot(&site->snapshot, snapshot) && site->user == GetUserId() &&
+			   memcmp(site->ref, ref, len) == 0))
+		return site->scorer;
+
+	if (site == NULL)
+	{
+		site = MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, sizeof(CallSite));
+		site->context = AllocSetContextCreate(fcinfo->flinfo->fn_mcxt, "engage call site",
+											  ALLOCSET_SMALL_SIZES);
+		fcinfo->flinfo->fn_extra = site;
+	}
+	resolve(site, ref, len, snapshot);
+	return site->scorer;
+}
+
+/* ----------
+ * Results
+ * ----------
+ */
+
+static void
+need_classes(const EgScorer *s)
+{
+	if (s->model->task != EG_BINARY && s->model->task != EG_MULTICLASS)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("model \"%s\" has the task %s and no classes", s->model->model,
+						eg_task_name(s->model->task)),
+				 errhint("Use engage_predict()%s.",
+						 s->model->task == EG_QUANTILE ? " or engage_predict_quantiles()" : "")));
+}
+
+/* Name of a class; models imported without labels have numbers. */
+static const char *
+label(const EgScorer *s, int class)
+{
+	const EgSchema *schema = s->used->schema;
+
+	return class < schema->nlabels ? schema->labels[class] : psprintf("%d", class);
+}
+
+static Datum
+class_datum(const EgScorer *s, const double *out)
+{
+	need_classes(s);
+	return CStringGetTextDatum(label(s, eg_scorer_class(s, out)));
+}
+
+static Datum
+proba_datum(const EgScorer *s, const double *out)
+{
+	int			n = s->model->task == EG_BINARY ? 2 : s->width;
+	JsonbParseState *state = NULL;
+	JsonbValue *result;
+	int			i;
+
+	need_classes(s);
+	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
+	for (i = 0; i < n; i++)
+	{
+		double		p = n == s->width ? out[i] : i == 1 ? out[0] : 1 - out[0];
+		JsonbValue	key,
+					value;
+
+		key.type = jbvString;
+		key.val.string.val = (char *) label(s, i);
+		key.val.string.len = strlen(key.val.string.val);
+		pushJsonbValue(&state, WJB_KEY, &key);
+		value.type = jbvNumeric;
+		value.val.numeric = DatumGetNumeric(DirectFunctionCall1(float8_numeric, Float8GetDatum(p)));
+		pushJsonbValue(&state, WJB_VALUE, &value);
+	}
+	result = pushJsonbValue(&state, WJB_END_OBJECT, NULL);
+	return JsonbPGetDatum(JsonbValueToJsonb(result));
+}
+
+static Datum
+quantiles_datum(const EgScorer *s, const double *out)
+{
+	Datum	   *items = palloc(sizeof(Datum) * s->width);
+	int			i;
+
+	if (s->model->task != EG_QUANTILE)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("model \"%s\" has the task %s and no quantiles", s->model->model,
+						eg_task_name(s->model->task)),
+				 errhint("Train it with task => 'quantile'.")));
+	for (i = 0; i < s->width; i++)
+		items[i] = Float8GetDatum(out[i]);
+	return PointerGetDatum(construct_array(items, s->width, FLOAT8OID, sizeof(float8),
+										   FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+}
+
+Datum
+eg_output_datum(EgOutput output, const EgScorer *s, const double *out)
+{
+	switch (output)
+	{
+		case EG_OUT_NUMBER:
+			return Float8GetDatum(eg_scorer_number(s, out));
+		case EG_OUT_CLASS:
+			return class_datum(s, out);
+		case EG_OUT_PROBA:
+			return proba_datum(s, out);
+		case EG_OUT_QUANTILES:
+			return quantiles_datum(s, out);
+	}
+	return (Datum) 0;			/* keep compiler quiet */
+}
+
+static inline Datum
+predict_row(FunctionCallInfo fcinfo, EgOutput output)
+{
+	EgScorer   *s = eg_call_site_scorer(fcinfo);
+
+	return eg_output_datum(output, s, eg_scorer_tuple(s, PG_GETARG_HEAPTUPLEHEADER(1)));
+}
+
+static inline Datum
+predict_jsonb(FunctionCallInfo fcinfo, EgOutput output)
+{
+	EgScorer   *s = eg_call_site_scorer(fcinfo);
+
+	return eg_output_datum(output, s, eg_scorer_jsonb(s, PG_GETARG_JSONB_P(1)));
+}
+
+/* engage_predict(model text, row record | jsonb) returns float8 */
+Datum
+engage_predict_row(PG_FUNCTION_ARGS)
+{
+	return predict_row(fcinfo, EG_OUT_NUMBER);
+}
+
+Datum
+engage_predict_jsonb(PG_FUNCTION_ARGS)
+{
+	return predict_jsonb(fcinfo, EG_OUT_NUMBER);
+}
+
+/* engage_predict_class(model text, row record | jsonb) returns text */
+Datum
+engage_predict_class_row(PG_FUNCTION_ARGS)
+{
+	return predict_row(fcinfo, EG_OUT_CLASS);
+}
+
+Datum
+engage_predict_class_jsonb(PG_FUNCTION_ARGS)
+{
+	return predict_jsonb(fcinfo, EG_OUT_CLASS);
+}
+
+/* engage_predict_proba(model text, row record | jsonb) returns jsonb */
+Datum
+engage_predict_proba_row(PG_FUNCTION_ARGS)
+{
+	return predict_row(fcinfo, EG_OUT_PROBA);
+}
+
+Datum
+engage_predict_proba_jsonb(PG_FUNCTION_ARGS)
+{
+	return predict_jsonb(fcinfo, EG_OUT_PROBA);
+}
+
+/* engage_predict_quantiles(model text, row record | jsonb) returns float8[] */
+Datum
+engage_predict_quantiles_row(PG_FUNCTION_ARGS)
+{
+	return predict_row(fcinfo, EG_OUT_QUANTILES);
+}
+
+Datum
+engage_predict_quantiles_jsonb(PG_FUNCTION_ARGS)
+{
+	return predict_jsonb(fcinfo, EG_OUT_QUANTILES);
+}

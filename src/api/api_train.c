@@ -1,0 +1,522 @@
+/*-------------------------------------------------------------------------
+ *
+ * api_train.c
+ *	  engage_train(), engage_retrain(), engage_verify(): train, measure,
+ *	  compare with the deployed version, store.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "access/htup_details.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "portability/instr_time.h"
+#include "tcop/utility.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/json.h"
+#include "utils/memutils.h"
+
+#include "api/recipe.h"
+#include "base/xgb.h"
+#include "engage.h"
+#include "eval/metrics.h"
+#include "store/models.h"
+#include "store/registry.h"
+#include "store/score.h"
+#include "store/train.h"
+
+PG_FUNCTION_INFO_V1(engage_train);
+PG_FUNCTION_INFO_V1(engage_retrain);
+PG_FUNCTION_INFO_V1(engage_verify);
+
+/* What the comparison of champion and challenger found. */
+typedef struct Comparison
+{
+	bool		deploy;
+	const char *metric;
+	double		champion;		/* NaN when not comparable */
+	double		challenger;
+	const char *reason;			/* why not comparable, or NULL */
+	char	   *champion_version;
+} Comparison;
+
+static void
+training_context(void *arg)
+{
+	errcontext("while training model \"%s\"", (const char *) arg);
+}
+
+static EgMetricInput
+metric_input(const EgTrained *t, const EgHeldOut *h)
+{
+	EgMetricInput in = {0};
+	int			n;
+
+	in.task = t->task;
+	in.n = h->n;
+	in.width = h->width;
+	in.truth = h->truth;
+	in.score = h->score;
+	in.weight = h->weight;
+	in.group = h->group;
+	in.event = h->event;
+	in.nclasses = t->nlabels;
+	in.labels = (const char *const *) t->labels;
+	if (t->task == EG_QUANTILE)
+		in.quantiles = eg_json_numbers(t->params, "quantiles", &n);
+	return in;
+}
+
+/* Does the challenger replace the champion?  See docs/reference/train.md, "Deployment". */
+static Comparison
+compare(const EgRecipe *r, const EgTrained *t, const EgCompiled *champion, const char *reason)
+{
+	Comparison	c = {0};
+	EgMetricInput in;
+	double		gain;
+
+	c.metric = eg_metric_primary(t->task);
+	c.champion = c.challenger = NAN;
+	c.champion_version = champion ? champion->version : NULL;
+	if (t->test.n > 0)
+	{
+		in = metric_input(t, &t->test);
+		c.challenger = eg_metric_value(&in, c.metric);
+	}
+	if (champion)
+	{
+		c.reason = reason ? reason : t->not_comparable;
+		if (c.reason == NULL && t->rival.n == 0)
+			c.reason = "no rows are held out";
+		if (c.reason == NULL)
+		{
+			in = metric_input(t, &t->rival);
+			c.champion = eg_metric_value(&in, c.metric);
+		}
+	}
+
+	switch (r->deploy)
+	{
+		case EG_DEPLOY_ALWAYS:
+			c.deploy = true;
+			break;
+		case EG_DEPLOY_NEVER:
+			c.deploy = false;
+			break;
+		case EG_DEPLOY_BETTER:
+			if (champion == NULL)
+				c.deploy = true;
+			else
+			{
+				gain = c.challenger - c.champion;
+				if (!eg_metric_larger_is_better(c.metric))
+					gain = -gain;
+				c.deploy = gain > r->min_improvement;	/* false for NaN */
+			}
+			break;
+	}
+	return c;
+}
+
+static void
+put_number(StringInfo out, const char *name, double v)
+{
+	if (isfinite(v))
+		appendStringInfo(out, ", \"%s\": %.10g", name, v);
+}
+
+static void
+put_comparison(StringInfo out, const Comparison *c)
+{
+	if (c->champion_version == NULL)
+		return;
+	appendStringInfoString(out, ", \"comparison\": {\"champion\": ");
+	escape_json(out, c->champion_version);
+	appendStringInfoString(out, ", \"metric\": ");
+	escape_json(out, c->metric);
+	put_number(out, "champion_value", c->champion);
+	put_number(out, "value", c->challenger);
+	if (c->reason)
+	{
+		appendStringInfoString(out, ", \"not_comparable\": ");
+		escape_json(out, c->reason);
+	}
+	appendStringInfo(out, ", \"better\": %s}", c->deploy ? "true" : "false");
+}
+
+static void
+put_strings(StringInfo out, const char *name, char *const *v, int n)
+{
+	int			i;
+
+	appendStringInfo(out, ", \"%s\": [", name);
+	for (i = 0; i < n; i++)
+	{
+		if (i > 0)
+			appendStringInfoString(out, ", ");
+		escape_json(out, v[i]);
+	}
+	appendStringInfoChar(out, ']');
+}
+
+/* engage.version.data: what the version was made of */
+static Jsonb *
+data_json(const EgRecipe *r, const EgTrained *t, const Comparison *c)
+{
+	static const char *const kinds[] = {"number", "category", "date", "interval", "array"};
+	StringInfoData out;
+	int			i;
+
+	initStringInfo(&out);
+	appendStringInfo(
+		&out,
+		"{\"rows\": %lld, \"rows_train\": %lld, \"rows_validation\": %lld, "
+		"\"rows_test\": %lld, \"rows_without_target\": %lld, \"fingerprint\": \"%016llx\"",
+		(long long) t->nread, (long long) t->nfit, (long long) t->nvalid, (long long) t->test.n,
+		(long long) t->nskipped, (unsigned long long) t->fingerprint);
+	appendStringInfoString(&out, ", \"query\": ");
+	escape_json(&out, t->query);
+	appendStringInfoString(&out, ", \"target\": ");
+	escape_json(&out, r->spec.target);
+	if (t->nlabels > 0)
+		put_strings(&out, "labels", t->labels, t->nlabels);
+	if (t->task == EG_BINARY)
+		appendStringInfoString(&out, ", \"threshold\": 0.5");
+	put_strings(&out, "features", t->schema->names, t->schema->nfeatures);
+
+	appendStringInfoString(&out, ", \"columns\": [");
+	for (i = 0; i < t->schema->ncolumns; i++)
+	{
+		const EgColumn *col = &t->schema->columns[i];
+
+		appendStringInfo(&out, "%s{\"name\": ", i > 0 ? ", " : "");
+		escape_json(&out, col->name);
+		appendStringInfo(&out, ", \"kind\": \"%s\", \"type\": ", kinds[col->kind]);
+		escape_json(&out, col->type ? col->type : "");
+		if (col->kind == EG_COL_CATEGORY)
+			appendStringInfo(&out, ", \"categories\": %d", col->ncategories);
+		if (col->kind == EG_COL_ARRAY)
+			appendStringInfo(&out, ", \"length\": %d", col->width);
+		appendStringInfoChar(&out, '}');
+	}
+	appendStringInfoString(&out, "], \"split\": ");
+	eg_split_to_json(t->split, &out);
+
+	if (r->spec.partition_by)
+	{
+		appendStringInfoString(&out, ", \"parts\": {");
+		for (i = 1; i < t->nparts; i++)
+		{
+			if (i > 1)
+				appendStringInfoString(&out, ", ");
+			escape_json(&out, t->parts[i].value);
+			appendStringInfo(&out, ": %lld", (long long) t->part_rows[i]);
+		}
+		appendStringInfo(&out, "}, \"values_without_part\": %d", t->nfallback);
+	}
+	put_comparison(&out, c);
+	appendStringInfoChar(&out, '}');
+	return eg_json_parse(out.data);
+}
+
+/*
+ * The deployed version to compare with, and the split to follow.  *reason says
+ * why the held-out rows cannot be the same, whatever the source holds.
+ */
+static EgCompiled *
+find_champion(EgRecipe *r, const EgModelRow *m, const char **reason)
+{
+	EgVersionRow *v;
+	char	   *key,
+			   *split,
+			   *text;
+
+	*reason = NULL;
+	r->spec.frozen_split = m->split;
+	if (m->deployed == 0)
+		return NULL;
+	v = eg_models_version(m->name, EG_PRIV_MANAGE);
+	text = eg_json_text(v->data, "split");
+	if (text)
+		r->spec.frozen_split = eg_json_parse(text);
+
+	key = eg_json_text(v->recipe, "key");
+	split = eg_json_text(v->recipe, "split");
+	text = eg_json_text(v->recipe, "test_size");
+	if (text == NULL)
+		*reason = "it was imported, and may have learned from these rows";
+	else if ((key == NULL) != (r->spec.key == NULL) || (key && strcmp(key, r->spec.key) != 0))
+		*reason = "it was trained with another key";
+	else if ((split == NULL) != (r->spec.split == NULL) ||
+			 (split && strcmp(split, r->spec.split) != 0))
+		*reason = "it was trained with another split column";
+	else if (fabs(strtod(text, NULL) - r->spec.test_size) > 1e-9)
+		*reason = psprintf("it was trained with test_size %s", text);
+	return eg_cache_get(m->deployed, CurrentMemoryContext);
+}
+
+static Datum
+result_row(FunctionCallInfo fcinfo, const EgVersionRow *v, const EgTrained *t, bool deployed)
+{
+	TupleDesc	desc;
+	Datum		values[9];
+	bool		nulls[9] = {false};
+
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	desc = BlessTupleDesc(desc);
+	values[0] = CStringGetTextDatum(v->model);
+	values[1] = CStringGetTextDatum(psprintf("%d.%d.%d", v->major, v->minor, v->patch));
+	values[2] = CStringGetTextDatum(v->algorithm);
+	values[3] = CStringGetTextDatum(v->task);
+	values[4] = Int64GetDatum((int64) (t->nfit + t->nvalid));
+	values[5] = Int64GetDatum((int64) t->test.n);
+	nulls[6] = v->metrics == NULL;
+	values[6] = v->metrics ? JsonbPGetDatum(v->metrics) : (Datum) 0;
+	values[7] = BoolGetDatum(deployed);
+	values[8] = Float8GetDatum(v->seconds);
+	return HeapTupleGetDatum(heap_form_tuple(desc, values, nulls));
+}
+
+static void
+tell_user(const EgRecipe *r, const EgTrained *t, const Comparison *c, const char *version)
+{
+	if (t->nskipped > 0)
+		ereport(NOTICE,
+				(errmsg("%lld of %lld rows have no value of target \"%s\" and were left out",
+						(long long) t->nskipped, (long long) t->nread, r->spec.target)));
+	if (t->nfallback > 0)
+		ereport(
+			NOTICE,
+			(errmsg(
+				 "%d values of partition column \"%s\" have too few rows for a model of their own",
+				 t->nfallback, r->spec.partition_by),
+			 errdetail("Their rows are scored by the model trained on all rows.")));
+	if (r->deploy != EG_DEPLOY_BETTER || c->deploy)
+		return;
+	if (c->reason)
+		ereport(
+			NOTICE,
+			(errmsg(
+				 "version %s was not deployed: it cannot be compared with version %s, because %s",
+				 version, c->champion_version, c->reason),
+			 errhint("Deploy it with engage_deploy('%s', '%s'), or train with deploy => 'always'.",
+					 r->spec.model, version)));
+	else
+		ereport(
+			NOTICE,
+			(errmsg("version %s was not deployed: %s %.6g, version %s has %.6g on the same rows",
+					version, c->metric, c->challenger, c->champion_version, c->champion)));
+}
+
+/* Make the search path of the recipe the one in force; undone by AtEOXact_GUC. */
+static int
+enter_search_path(const EgRecipe *r)
+{
+	int			level = NewGUCNestLevel();
+
+	if (r->search_path)
+		(void) set_config_option("search_path", r->search_path, PGC_USERSET, PGC_S_SESSION,
+								 GUC_ACTION_SAVE, true, 0, false);
+	return level;
+}
+
+static EgRun
+make_run(const EgRecipe *r)
+{
+	EgRun		run = {0};
+
+	run.seed = (uint64) r->spec.seed;
+	run.threads = eg_thread_count();
+	run.memory_limit = (Size) eg_max_memory * 1024;
+	return run;
+}
+
+/* Train, measure, compare, store: the work of engage_train() and engage_retrain(). */
+static Datum
+train_and_store(FunctionCallInfo fcinfo, EgRecipe *r)
+{
+	EgRun		run = make_run(r);
+	EgModelRow *m;
+	EgVersionRow v = {0};
+	EgTrained  *t;
+	EgCompiled *champion = NULL;
+	EgMetricInput in;
+	Comparison	c;
+	const char *reason = NULL;
+	int64		model_id = 0,
+				version_id;
+	int			level;
+	char	   *version;
+	instr_time	start,
+				stop;
+	ErrorContextCallback callback;
+
+	PreventCommandIfReadOnly("engage_train()");
+	callback.callback = training_context;
+	callback.arg = (void *) r->spec.model;
+	callback.previous = error_context_stack;
+	error_context_stack = &callback;
+	INSTR_TIME_SET_CURRENT(start);
+
+	m = eg_models_get(r->spec.model, true, EG_PRIV_MANAGE, false);
+	if (m && m->id != 0)
+	{
+		model_id = m->id;
+		champion = find_champion(r, m, &reason);
+		if (champion && r->deploy != EG_DEPLOY_NEVER && reason == NULL)
+			r->spec.champion = champion;
+	}
+	else
+		eg_model_name_check(r->spec.model);	/* before the work, not after it */
+
+	level = enter_search_path(r);
+	t = eg_train(&r->spec, &run);
+	AtEOXact_GUC(true, level);
+
+	if (t->test.n > 0)
+	{
+		StringInfoData metrics;
+
+		in = metric_input(t, &t->test);
+		initStringInfo(&metrics);
+		eg_metrics_json(&metrics, &in);
+		v.metrics = eg_json_parse(metrics.data);
+	}
+	c = compare(r, t, champion, reason);
+	INSTR_TIME_SET_CURRENT(stop);
+	INSTR_TIME_SUBTRACT(stop, start);
+
+	/* from here to commit nobody else changes the model */
+	m = eg_models_get(r->spec.model, true, EG_PRIV_MANAGE, true);
+	if (model_id != 0 && (m == NULL || m->id != model_id))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("model \"%s\" was dropped while it was trained", r->spec.model)));
+	if (m == NULL || m->id == 0)
+	{
+		StringInfoData split;
+
+		initStringInfo(&split);
+		eg_split_to_json(t->split, &split);
+		m = eg_models_create(r->spec.model, eg_json_parse(split.data));
+	}
+
+	v.model_id = m->id;
+	v.model = m->name;
+	v.algorithm = (char *) r->spec.algorithm->name;
+	v.task = (char *) eg_task_name(t->task);
+	v.recipe = eg_recipe_to_json(r);
+	v.params = eg_json_parse(t->params);
+	v.data = data_json(r, t, &c);
+	v.seed = r->spec.seed;
+	v.library = t->parts[0].library_bytes ? psprintf("xgboost %s", eg_xgb_version()) : NULL;
+	v.seconds = INSTR_TIME_GET_DOUBLE(stop);
+	eg_models_next_version(m, v.algorithm, v.task, v.recipe, v.params, v.data, &v.major, &v.minor,
+						   &v.patch);
+	version = psprintf("%d.%d.%d", v.major, v.minor, v.patch);
+	version_id = eg_models_add_version(m, &v, t->parts, t->nparts, "train");
+	if (c.deploy)
+		eg_models_deploy(m, version_id, "deploy", NULL);
+
+	error_context_stack = callback.previous;
+	tell_user(r, t, &c, version);
+	return result_row(fcinfo, &v, t, c.deploy);
+}
+
+/*
+ * engage_train(model, source, ...) returns one row: model, version, algorithm,
+ * task, rows_train, rows_test, metrics, deployed, seconds.
+ */
+Datum
+engage_train(PG_FUNCTION_ARGS)
+{
+	return train_and_store(fcinfo, eg_recipe_from_call(fcinfo));
+}
+
+/*
+ * engage_retrain(model, deploy, seed): the stored recipe of the deployed or
+ * named version on the data of today.
+ */
+Datum
+engage_retrain(PG_FUNCTION_ARGS)
+{
+	char	   *reference;
+	EgVersionRow *v;
+	EgRecipe   *r;
+
+	if (PG_ARGISNULL(0))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("argument \"model\" must not be NULL")));
+	reference = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	v = eg_models_version(reference, EG_PRIV_MANAGE);
+	r = eg_recipe_from_json(v->model, v->recipe);
+	if (!PG_ARGISNULL(1))
+		r->deploy = eg_deploy_parse(text_to_cstring(PG_GETARG_TEXT_PP(1)));
+	if (!PG_ARGISNULL(2))
+		r->spec.seed = PG_GETARG_INT64(2);
+	return train_and_store(fcinfo, r);
+}
+
+/*
+ * engage_verify(model) repeats the training of a version and stores nothing:
+ * model, version, same_data, same_model, fingerprint then and now.
+ */
+Datum
+engage_verify(PG_FUNCTION_ARGS)
+{
+	EgVersionRow *v = eg_models_version(text_to_cstring(PG_GETARG_TEXT_PP(0)), EG_PRIV_MANAGE);
+	EgRecipe   *r = eg_recipe_from_json(v->model, v->recipe);
+	EgRun		run = make_run(r);
+	EgTrained  *t;
+	EgArtifactPart *stored;
+	char	   *then,
+			   *now,
+			   *split;
+	bool		same;
+	int			nparts,
+				level,
+				i;
+	TupleDesc	desc;
+	Datum		values[6];
+	bool		nulls[6] = {false};
+	ErrorContextCallback callback;
+
+	callback.callback = training_context;
+	callback.arg = (void *) r->spec.model;
+	callback.previous = error_context_stack;
+	error_context_stack = &callback;
+
+	split = eg_json_text(v->data, "split");
+	r->spec.frozen_split = split ? eg_json_parse(split) : NULL;
+	level = enter_search_path(r);
+	t = eg_train(&r->spec, &run);
+	AtEOXact_GUC(true, level);
+	error_context_stack = callback.previous;
+
+	stored = eg_models_artifacts(v->id, false, &nparts);
+	same = nparts == t->nparts;
+	for (i = 0; same && i < nparts; i++)
+		same = stored[i].len == t->parts[i].len &&
+			memcmp(stored[i].bytes, t->parts[i].bytes, stored[i].len) == 0;
+
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	desc = BlessTupleDesc(desc);
+	then = eg_json_text(v->data, "fingerprint");
+	now = psprintf("%016llx", (unsigned long long) t->fingerprint);
+	values[0] = CStringGetTextDatum(v->model);
+	values[1] = CStringGetTextDatum(psprintf("%d.%d.%d", v->major, v->minor, v->patch));
+	values[2] = BoolGetDatum(then && strcmp(then, now) == 0);
+	values[3] = BoolGetDatum(same);
+	nulls[4] = then == NULL;
+	values[4] = then ? CStringGetTextDatum(then) : (Datum) 0;
+	values[5] = CStringGetTextDatum(now);
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(desc, values, nulls)));
+}

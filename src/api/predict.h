@@ -1,0 +1,31 @@
+/*-------------------------------------------------------------------------
+ *
+ * predict.h
+ *	  What the files behind engage_predict() share: the call site, results.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef EG_PREDICT_H
+#define EG_PREDICT_H
+
+#include "fmgr.h"
+#include "store/score.h"
+
+/*
+ * Scorer of the model that argument 0 names, kept in fn_extra; looked up again
+ * when the snapshot, the user or the name changed.
+ */
+extern EgScorer *eg_call_site_scorer(FunctionCallInfo fcinfo);
+
+typedef enum EgOutput
+{
+	EG_OUT_NUMBER,
+	EG_OUT_CLASS,
+	EG_OUT_PROBA,
+	EG_OUT_QUANTILES
+} EgOutput;
+
+/* The scores of a row as what one of the functions returns. */
+extern Datum eg_output_datum(EgOutput output, const EgScorer *s, const double *out);
+
+#endif							/* EG_PREDICT_H */

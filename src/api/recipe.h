@@ -1,0 +1,43 @@
+/*-------------------------------------------------------------------------
+ *
+ * recipe.h
+ *	  The arguments of engage_train() as a value: read from a call, kept with
+ *	  the version as JSON, read back to train again.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef EG_RECIPE_H
+#define EG_RECIPE_H
+
+#include "fmgr.h"
+#include "store/train.h"
+
+typedef enum EgDeploy
+{
+	EG_DEPLOY_BETTER,
+	EG_DEPLOY_ALWAYS,
+	EG_DEPLOY_NEVER
+} EgDeploy;
+
+typedef struct EgRecipe
+{
+	EgTrainSpec spec;
+	EgDeploy	deploy;
+	double		min_improvement;
+	char	   *search_path;	/* in force at training */
+} EgRecipe;
+
+/* From the arguments of engage_train(), in the order of sql/20_train.sql. */
+extern EgRecipe *eg_recipe_from_call(FunctionCallInfo fcinfo);
+
+extern Jsonb *eg_recipe_to_json(const EgRecipe *r);
+extern EgRecipe *eg_recipe_from_json(const char *model, Jsonb *json);
+
+extern EgDeploy eg_deploy_parse(const char *word);
+
+/* Member of a JSON object as text, NULL when absent or null. */
+extern char *eg_json_text(const Jsonb *json, const char *member);
+
+extern Jsonb *eg_json_parse(const char *text);
+
+#endif							/* EG_RECIPE_H */

@@ -1,0 +1,33 @@
+/*-------------------------------------------------------------------------
+ *
+ * run.h
+ *	  What a long computation may use and how it reports: seed, threads,
+ *	  memory, progress.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef EG_RUN_H
+#define EG_RUN_H
+
+typedef struct EgRun
+{
+	uint64		seed;			/* every random choice derives from it */
+	int			threads;		/* at least 1; results must not depend on it */
+	Size		memory_limit;	/* bytes the computation may allocate */
+
+	/* progress; set by the caller, may be NULL */
+	void		(*report) (struct EgRun *run, int done, int total,
+						   const char *metric, double value);
+	void	   *report_arg;
+} EgRun;
+
+/*
+ * Call once for each outer iteration (boosting round, epoch, pass): answers
+ * cancellation and reports progress.  metric may be NULL.  May throw.
+ */
+extern void eg_step(EgRun *run, int done, int total, const char *metric, double value);
+
+/* Error PROGRAM_LIMIT_EXCEEDED that names needed and allowed memory and the setting. */
+extern void eg_check_memory(Size needed, Size allowed, const char *what);
+
+#endif							/* EG_RUN_H */

@@ -1,0 +1,208 @@
+/*-------------------------------------------------------------------------
+ *
+ * artifact.c
+ *	  The container of a stored model: docs/format.md says it byte by byte.
+ *
+ * An artifact is untrusted input.  The checksum finds accidents only: whoever
+ * writes a false model can write its checksum too, so every reader below this
+ * one checks what it reads.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "store/artifact.h"
+
+#define MAGIC				"EGMD"
+#define CONTAINER_VERSION	1
+#define NSECTIONS			4
+#define SECTION_HEADER		12		/* tag, length */
+#define CRC_BYTES			4
+
+static const char *const section_tags[NSECTIONS] = {"TASK", "SCHM", "PARM", "DATA"};
+
+static void
+put_u64_at(char *p, uint64 v)
+{
+	int			i;
+
+	for (i = 0; i < 8; i++)
+		p[i] = (char) (v >> (8 * i));
+}
+
+static void
+put_section(EgWriter *w, const EgArtifact *a, int section)
+{
+	int			length_at;
+
+	eg_put_bytes(w, section_tags[section], 4);
+	length_at = w->buf.len;
+	eg_put_u64(w, 0);
+	switch (section)
+	{
+		case 0:
+			eg_put_string(w, eg_task_name(a->task));
+			break;
+		case 1:
+			eg_schema_save(a->schema, w);
+			break;
+		case 2:
+			eg_put_string(w, a->params ? a->params : "{}");
+			break;
+		case 3:
+			a->algorithm->save(a->model, w);
+			break;
+	}
+	put_u64_at(w->buf.data + length_at, (uint64) (w->buf.len - length_at - 8));
+}
+
+char *
+eg_artifact_save(const EgArtifact *a, Size *len)
+{
+	EgWriter	w;
+	int			i;
+
+	eg_writer_init(&w);
+	eg_put_bytes(&w, MAGIC, 4);
+	eg_put_u16(&w, CONTAINER_VERSION);
+	eg_put_u16(&w, 0);			/* flags: none so far */
+	eg_put_string(&w, a->algorithm->name);
+	eg_put_u16(&w, (uint16) a->algorithm->format);
+	for (i = 0; i < NSECTIONS; i++)
+		put_section(&w, a, i);
+	eg_put_u32(&w, eg_crc32c(w.buf.data, w.buf.len));
+	*len = w.buf.len;
+	return w.buf.data;
+}
+
+static uint32
+crc_at_end(const uint8 *p)
+{
+	return (uint32) p[0] | (uint32) p[1] << 8 | (uint32) p[2] << 16 | (uint32) p[3] << 24;
+}
+
+/* Magic, version and checksum; what is left to read ends before the checksum. */
+static void
+check_container(EgReader *r)
+{
+	const uint8 *all = r->data;
+	int			version;
+	int			flags;
+
+	if (r->len < 8 + CRC_BYTES || memcmp(eg_get_bytes(r, 4), MAGIC, 4) != 0)
+		eg_corrupted(r, "it does not begin with \"%s\"", MAGIC);
+	version = eg_get_u16(r);
+	if (version > CONTAINER_VERSION)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("model has container version %d, but this engage reads up to version %d",
+						version, CONTAINER_VERSION),
+				 errhint("Install a newer engage.")));
+	flags = eg_get_u16(r);
+	if (version < 1 || flags != 0)
+		eg_corrupted(r, "container version is %d, flags are %d", version, flags);
+	if (crc_at_end(all + r->len - CRC_BYTES) != eg_crc32c(all, r->len - CRC_BYTES))
+		eg_corrupted(r, "the checksum does not match");
+	r->len -= CRC_BYTES;
+}
+
+static void
+get_section(EgReader *r, int section, EgReader *part)
+{
+	uint64		len;
+
+	if (memcmp(eg_get_bytes(r, 4), section_tags[section], 4) != 0)
+		eg_corrupted(r, "section %s is missing", section_tags[section]);
+	len = eg_get_u64(r);
+	if (len > (uint64) (r->len - r->pos))
+		eg_corrupted(r, "section %s is cut off", section_tags[section]);
+	eg_reader_init(part, eg_get_bytes(r, (Size) len), (Size) len, r->what);
+}
+
+static void
+end_section(EgReader *part, int section)
+{
+	if (part->pos != part->len)
+		eg_corrupted(part, "section %s has %zu bytes too many",
+					 section_tags[section], part->len - part->pos);
+}
+
+/* The sections must speak of the same model. */
+static void
+check_agreement(EgReader *r, const EgArtifact *a)
+{
+	const EgAlgorithm *algorithm = a->algorithm;
+	int			nfeatures;
+	int			width;
+
+	if ((algorithm->tasks & EG_TASK_BIT(a->task)) == 0)
+		eg_corrupted(r, "algorithm \"%s\" does not learn task \"%s\"",
+					 algorithm->name, eg_task_name(a->task));
+	if (algorithm->nfeatures && (algorithm->flags & EG_NO_FEATURES) == 0)
+	{
+		nfeatures = algorithm->nfeatures(a->model);
+		if (nfeatures != a->schema->nfeatures)
+			eg_corrupted(r, "the schema has %d features, the model %d",
+						 a->schema->nfeatures, nfeatures);
+	}
+	width = algorithm->width ? algorithm->width(a->model) : 1;
+	if (width < 1)
+		eg_corrupted(r, "the model has %d outputs", width);
+	if (a->schema->nlabels > 0 &&
+		((a->task == EG_MULTICLASS && a->schema->nlabels != width) ||
+		 (a->task == EG_BINARY && (a->schema->nlabels != 2 || width != 1))))
+		eg_corrupted(r, "there are %d labels for %d outputs", a->schema->nlabels, width);
+}
+
+EgArtifact *
+eg_artifact_load(const void *data, Size len)
+{
+	EgArtifact *a = palloc0(sizeof(EgArtifact));
+	EgReader	r;
+	EgReader	part;
+	char	   *name;
+	int			format;
+
+	eg_reader_init(&r, data, len, "model");
+	check_container(&r);
+	name = eg_get_string(&r);
+	if (name == NULL)
+		eg_corrupted(&r, "the algorithm's name is missing");
+	format = eg_get_u16(&r);
+	a->algorithm = eg_algorithm_find(name);
+	if (format > a->algorithm->format)
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+			 errmsg(
+				 "model of algorithm \"%s\" has format %d, but this engage reads up to format %d",
+				 name, format, a->algorithm->format),
+			 errhint("Install a newer engage.")));
+	if (format < 1)
+		eg_corrupted(&r, "the format of algorithm \"%s\" is %d", name, format);
+
+	get_section(&r, 0, &part);
+	name = eg_get_string(&part);
+	if (name == NULL || !eg_task_parse(name, &a->task))
+		eg_corrupted(&r, "task \"%s\" is not known", name ? name : "");
+	end_section(&part, 0);
+
+	get_section(&r, 1, &part);
+	a->schema = eg_schema_load(&part);
+	end_section(&part, 1);
+
+	get_section(&r, 2, &part);
+	a->params = eg_get_string(&part);
+	if (a->params == NULL)
+		eg_corrupted(&r, "the parameters are missing");
+	end_section(&part, 2);
+
+	get_section(&r, 3, &part);
+	a->model = a->algorithm->load(&part, format);
+	end_section(&part, 3);
+
+	if (r.pos != r.len)
+		eg_corrupted(&r, "%zu bytes follow the last section", r.len - r.pos);
+	check_agreement(&r, a);
+	return a;
+}

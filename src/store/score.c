@@ -1,0 +1,285 @@
+/*-------------------------------------------------------------------------
+ *
+ * score.c
+ *	  One row to one prediction.
+ *
+ * The row's type is looked up once and bound by column name; afterwards a row
+ * costs one deforming, one pass over its columns and one walk of the forest.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "access/htup_details.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/jsonb.h"
+#include "utils/memutils.h"
+#include "utils/numeric.h"
+#include "utils/typcache.h"
+
+#include "store/score.h"
+
+double *
+eg_json_numbers(const char *json, const char *member, int *n)
+{
+	Jsonb	   *j = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(json)));
+	JsonbValue	v;
+	double	   *out;
+	int			i;
+
+	*n = 0;
+	if (!JB_ROOT_IS_OBJECT(j) ||
+		getKeyJsonValueFromContainer(&j->root, member, strlen(member), &v) == NULL ||
+		v.type != jbvBinary || !JsonContainerIsArray(v.val.binary.data))
+		return NULL;
+	*n = JsonContainerSize(v.val.binary.data);
+	out = palloc(sizeof(double) * Max(*n, 1));
+	for (i = 0; i < *n; i++)
+	{
+		JsonbValue *e = getIthJsonbValueFromContainer(v.val.binary.data, i);
+
+		if (e == NULL || e->type != jbvNumeric)
+			return NULL;
+		out[i] =
+			DatumGetFloat8(DirectFunctionCall1(numeric_float8, NumericGetDatum(e->val.numeric)));
+	}
+	return out;
+}
+
+/* The partition column as a schema of its own: code = part - 1. */
+static EgSchema *
+route_schema(EgCompiled *m)
+{
+	EgSchema   *s = palloc0(sizeof(EgSchema));
+	EgColumn   *c = palloc0(sizeof(EgColumn));
+	int			i;
+
+	c->name = m->partition_column;
+	c->kind = EG_COL_CATEGORY;
+	c->type = "text";
+	c->width = 1;
+	for (i = 1; i < m->nparts; i++)
+		eg_dict_add(c, m->values[i], strlen(m->values[i]));
+	s->ncolumns = 1;
+	s->columns = c;
+	eg_schema_finish(s);
+	return s;
+}
+
+static void
+read_labels(EgScorer *s)
+{
+	EgSchema   *schema = s->model->parts[0]->schema;
+	int			i;
+
+	if (s->model->task != EG_MULTICLASS || schema->nlabels == 0)
+		return;
+	s->numeric_labels = true;
+	s->label_numbers = palloc(sizeof(double) * schema->nlabels);
+	for (i = 0; i < schema->nlabels; i++)
+	{
+		char	   *end;
+
+		s->label_numbers[i] = strtod(schema->labels[i], &end);
+		if (end == schema->labels[i] || *end != '\0' || !isfinite(s->label_numbers[i]))
+			s->numeric_labels = false;
+	}
+}
+
+EgScorer *
+eg_scorer_create(EgCompiled *model, MemoryContext context)
+{
+	MemoryContext old = MemoryContextSwitchTo(context);
+	EgScorer   *s = palloc0(sizeof(EgScorer));
+	int			nfeatures = 1;
+	int			i,
+				n;
+
+	s->model = model;
+	s->context = context;
+	s->width = model->width;
+	for (i = 0; i < model->nparts; i++)
+		nfeatures = Max(nfeatures, model->parts[i]->schema->nfeatures);
+	s->x = palloc(sizeof(float) * nfeatures);
+	s->out = palloc(sizeof(double) * model->width);
+	s->bindings = palloc0(sizeof(struct EgBinding *) * model->nparts);
+	if (model->partition_column && model->nparts > 1)
+		s->route = route_schema(model);
+	if (model->task == EG_QUANTILE)
+	{
+		s->quantiles = eg_json_numbers(model->parts[0]->params, "quantiles", &n);
+		if (n != model->width)
+			s->quantiles = NULL;
+		for (i = 1; s->quantiles && i < n; i++)
+		{
+			if (fabs(s->quantiles[i] - 0.5) < fabs(s->quantiles[s->middle] - 0.5))
+				s->middle = i;
+		}
+	}
+	read_labels(s);
+	MemoryContextSwitchTo(old);
+	return s;
+}
+
+static void
+bind_row_type(EgScorer *s, TupleDesc desc)
+{
+	MemoryContext old;
+	int			i;
+
+	if (s->bound)
+	{
+		s->row_type = 0;
+		MemoryContextReset(s->bound);
+	}
+	else
+		s->bound = AllocSetContextCreate(s->context, "engage row binding", ALLOCSET_SMALL_SIZES);
+
+	old = MemoryContextSwitchTo(s->bound);
+
+	/* the descriptor may be freed before the binding is */
+	desc = CreateTupleDescCopyConstr(desc);
+	for (i = 0; i < s->model->nparts; i++)
+		s->bindings[i] = eg_schema_bind(s->model->parts[i]->schema, desc, s->model->model);
+	s->router = s->route ? eg_schema_bind(s->route, desc, s->model->model) : NULL;
+	MemoryContextSwitchTo(old);
+}
+
+static inline const double *
+compute(EgScorer *s, int part)
+{
+	s->used = s->model->parts[part];
+	s->used->algorithm->predict(s->used->model, s->x, 1, s->out);
+	return s->out;
+}
+
+static inline int
+part_of_code(float code)
+{
+	return code >= 0 ? (int) code + 1 : 0;
+}
+
+const double *
+eg_scorer_tuple(EgScorer *s, HeapTupleHeader tuple)
+{
+	Oid			type = HeapTupleHeaderGetTypeId(tuple);
+	int32		typmod = HeapTupleHeaderGetTypMod(tuple);
+	uint64		id = assign_record_type_identifier(type, typmod);
+	int			part = 0;
+
+	if (unlikely(id != s->row_type))
+	{
+		TupleDesc	desc = lookup_rowtype_tupdesc(type, typmod);
+
+		bind_row_type(s, desc);
+		s->row_type = id;
+		ReleaseTupleDesc(desc);
+	}
+	if (s->router)
+	{
+		eg_binding_tuple(s->router, tuple, s->x);
+		part = part_of_code(s->x[0]);
+	}
+	eg_binding_tuple(s->bindings[part], tuple, s->x);
+	return compute(s, part);
+}
+
+bool
+eg_scorer_has_values(const EgScorer *s)
+{
+	return s->row_type == PG_UINT64_MAX;
+}
+
+const double *
+eg_scorer_values(EgScorer *s, TupleDesc desc, const Datum *values, const bool *nulls)
+{
+	int			part = 0;
+
+	if (unlikely(s->row_type != PG_UINT64_MAX))
+	{
+		bind_row_type(s, desc);
+		s->row_type = PG_UINT64_MAX;
+	}
+	if (s->router)
+	{
+		eg_binding_values(s->router, values, nulls, s->x);
+		part = part_of_code(s->x[0]);
+	}
+	eg_binding_values(s->bindings[part], values, nulls, s->x);
+	return compute(s, part);
+}
+
+const double *
+eg_scorer_jsonb(EgScorer *s, const Jsonb *row)
+{
+	int			part = 0;
+
+	if (s->route)
+	{
+		eg_schema_jsonb(s->route, row, true, s->model->model, s->x);
+		part = part_of_code(s->x[0]);
+	}
+	eg_schema_jsonb(s->model->parts[part]->schema, row, true, s->model->model, s->x);
+	return compute(s, part);
+}
+
+char *
+eg_scorer_unfit(EgScorer *s, TupleDesc desc)
+{
+	EgSchema   *schema = s->model->parts[0]->schema;
+	int			c,
+				a;
+
+	for (c = 0; c < schema->ncolumns; c++)
+	{
+		EgColumn   *col = &schema->columns[c];
+		EgColumnKind kind;
+
+		for (a = 0; a < desc->natts; a++)
+		{
+			Form_pg_attribute att = TupleDescAttr(desc, a);
+
+			if (!att->attisdropped && strcmp(NameStr(att->attname), col->name) == 0)
+				break;
+		}
+		if (a == desc->natts)
+			return psprintf("it needs column \"%s\", which the source lacks", col->name);
+		if (!eg_column_kind(TupleDescAttr(desc, a)->atttypid, &kind) || kind != col->kind)
+			return psprintf("column \"%s\" has another type now", col->name);
+	}
+	return NULL;
+}
+
+double
+eg_scorer_number(const EgScorer *s, const double *out)
+{
+	if (s->model->task != EG_MULTICLASS)
+		return out[s->middle];
+	if (s->model->parts[0]->schema->nlabels == 0)
+		return eg_scorer_class(s, out);
+	if (!s->numeric_labels)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("model \"%s\" predicts a class, not a number", s->model->model),
+				 errhint("Use engage_predict_class() or engage_predict_proba().")));
+	return s->label_numbers[eg_scorer_class(s, out)];
+}
+
+int
+eg_scorer_class(const EgScorer *s, const double *out)
+{
+	int			best = 0;
+	int			i;
+
+	if (s->model->task == EG_BINARY)
+		return out[0] >= s->model->threshold;
+	for (i = 1; i < s->width; i++)
+	{
+		if (out[i] > out[best])
+			best = i;
+	}
+	return best;
+}

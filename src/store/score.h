@@ -1,0 +1,61 @@
+/*-------------------------------------------------------------------------
+ *
+ * score.h
+ *	  One row to one prediction: binds a row type to a compiled model, routes
+ *	  to the partition's model, computes.  The path of engage_predict() and of
+ *	  the champion's scores while training reads.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef EG_SCORE_H
+#define EG_SCORE_H
+
+#include "store/cache.h"
+
+typedef struct EgScorer
+{
+	EgCompiled *model;
+	MemoryContext context;		/* bindings live here */
+	int			width;
+	double	   *quantiles;		/* (width) for the quantile task, else NULL */
+	int			middle;			/* output that engage_predict() returns */
+	EgArtifact *used;			/* part that scored the last row */
+	bool		numeric_labels; /* multiclass: every label is a number */
+	double	   *label_numbers;
+
+	uint64		row_type;		/* identifier of the bound row type, 0 = none */
+	MemoryContext bound;		/* holds the bindings */
+	struct EgBinding **bindings;	/* (nparts) */
+	struct EgBinding *router;	/* partition column, or NULL */
+	EgSchema   *route;			/* one category column: the parts' values */
+	float	   *x;				/* features of one row */
+	double	   *out;			/* (width) */
+} EgScorer;
+
+extern EgScorer *eg_scorer_create(EgCompiled *model, MemoryContext context);
+
+/* Scores of one row: (width) doubles, valid until the next call. */
+extern const double *eg_scorer_tuple(EgScorer *s, HeapTupleHeader tuple);
+extern const double *eg_scorer_jsonb(EgScorer *s, const Jsonb *row);
+
+/*
+ * The same from values in place, always of the same row type; desc is needed
+ * (and copied) until eg_scorer_has_values() is true.
+ */
+extern bool eg_scorer_has_values(const EgScorer *s);
+extern const double *eg_scorer_values(EgScorer *s, TupleDesc desc, const Datum *values,
+									  const bool *nulls);
+
+/* NULL, or why rows of this type cannot be scored (palloc'd). */
+extern char *eg_scorer_unfit(EgScorer *s, TupleDesc desc);
+
+/* What engage_predict() returns for the scores: see docs/reference/predict.md. */
+extern double eg_scorer_number(const EgScorer *s, const double *out);
+
+/* Class with the highest score, or by the threshold of two. */
+extern int	eg_scorer_class(const EgScorer *s, const double *out);
+
+/* Numbers of a member of a JSON object text: '{"quantiles": [0.1, 0.5]}'; NULL when absent. */
+extern double *eg_json_numbers(const char *json, const char *member, int *n);
+
+#endif							/* EG_SCORE_H */

@@ -1,0 +1,466 @@
+/*-------------------------------------------------------------------------
+ *
+ * train.c
+ *	  From a source to a trained model and its scores on held-out rows.
+ *
+ * Memory: the matrix is read once and reordered in place; the model is fitted
+ * in a context of its own, written as an artifact, and read back from it: the
+ * held-out rows are scored by what a query will load, not by what fit() left.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "miscadmin.h"
+#include "utils/memutils.h"
+
+#include "engage.h"
+#include "store/progress.h"
+#include "store/rival.h"
+#include "store/train.h"
+
+/* a partition value with fewer training rows uses the model for all rows */
+#define MIN_PART_ROWS		100
+
+#define SCORE_BLOCK			8192
+
+typedef struct TrainState
+{
+	const EgTrainSpec *spec;
+	EgRun	   *run;
+	EgSourceData *d;
+	EgTarget   *target;
+	void	   *params;
+	double	   *class_weights;
+	Size		nlearn;			/* fit and validation rows, the first ones */
+	EgTrained  *result;
+	EgProgress	progress;
+} TrainState;
+
+static void
+check_weights(const EgTrainSpec *spec, const EgSourceData *d)
+{
+	Size		i;
+	double		sum = 0;
+
+	if (d->weight == NULL)
+		return;
+	for (i = 0; i < d->x.nrows; i++)
+	{
+		if (!(d->weight[i] >= 0) || isinf(d->weight[i]))
+			ereport(
+				ERROR,
+				(errcode(ERRCODE_DATA_EXCEPTION),
+				 isnan(d->weight[i])
+					 ? errmsg("weight column \"%s\" has a row without a value", spec->weight)
+					 : errmsg("weight column \"%s\" has the value %g", spec->weight, d->weight[i]),
+				 errhint("Weights are finite and not negative; use coalesce() in the source.")));
+		sum += d->weight[i];
+	}
+	if (sum <= 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_EXCEPTION),
+				 errmsg("weight column \"%s\" is zero in every row", spec->weight)));
+}
+
+/* Weight of each of the first n rows picked by rows (NULL: all), or NULL when all are 1. */
+static double *
+make_weights(const TrainState *s, const Size *rows, Size n)
+{
+	double	   *w;
+	Size		i;
+
+	if (s->class_weights == NULL && (s->d->weight == NULL || rows == NULL))
+		return s->d->weight;
+	w = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(double) * Max(n, 1));
+	for (i = 0; i < n; i++)
+	{
+		Size		row = rows ? rows[i] : i;
+
+		w[i] = s->d->weight ? s->d->weight[row] : 1;
+		if (s->class_weights)
+			w[i] *= s->class_weights[s->target->cls[row]];
+	}
+	return w;
+}
+
+static double *
+pick(const double *v, const Size *rows, Size n)
+{
+	double	   *out;
+	Size		i;
+
+	if (v == NULL || rows == NULL)
+		return (double *) v;
+	out = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(double) * Max(n, 1));
+	for (i = 0; i < n; i++)
+		out[i] = v[rows[i]];
+	return out;
+}
+
+/*
+ * Learn from the given rows (NULL: the first nlearn; nfit of them to fit on),
+ * write the artifact.  Everything else is gone on return.
+ */
+static void
+train_part(TrainState *s, const char *value, const Size *rows, Size nfit, Size nvalid,
+		   EgArtifactPart *out)
+{
+	MemoryContext result_context = CurrentMemoryContext;
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "engage training",
+												  ALLOCSET_DEFAULT_SIZES);
+	const EgAlgorithm *algorithm = s->spec->algorithm;
+	EgSourceData *d = s->d;
+	Size		n = nfit + nvalid;
+	EgDataset	data = {0};
+	EgArtifact	artifact;
+	const char *library = NULL;
+	Size		library_len = 0;
+	Size		i;
+
+	MemoryContextSwitchTo(context);
+	data.x = d->x;
+	data.x.nrows = n;
+	if (rows)
+	{
+		data.x.data = MemoryContextAllocHuge(context, sizeof(float) * Max(n * d->x.ncols, 1));
+		for (i = 0; i < n; i++)
+			memcpy(eg_row(&data.x, i), eg_row(&d->x, rows[i]), sizeof(float) * d->x.ncols);
+	}
+	data.nfit = nfit;
+	data.nvalid = nvalid;
+	data.task = s->target->task;
+	data.nclasses = s->target->nlabels;
+	data.ncategories = d->schema->ncategories;
+	data.names = (const char *const *) d->schema->names;
+	data.role[EG_ROLE_TARGET] = pick(d->target, rows, n);
+	data.role[EG_ROLE_WEIGHT] = make_weights(s, rows, n);
+	data.role[EG_ROLE_GROUP] = pick(d->group, rows, n);
+	data.role[EG_ROLE_EVENT] = pick(d->event, rows, n);
+
+	artifact.algorithm = algorithm;
+	artifact.task = s->target->task;
+	artifact.schema = d->schema;
+	artifact.params = s->result->params;
+	artifact.model = algorithm->fit(&data, s->params, s->run);
+	CHECK_FOR_INTERRUPTS();
+
+	if (algorithm->library_bytes)
+		library = algorithm->library_bytes(artifact.model, &library_len);
+
+	MemoryContextSwitchTo(result_context);
+	out->value = value ? pstrdup(value) : NULL;
+	out->bytes = eg_artifact_save(&artifact, &out->len);
+	if (library)
+	{
+		char	   *copy = MemoryContextAllocHuge(result_context, library_len);
+
+		memcpy(copy, library, library_len);
+		out->library_bytes = copy;
+		out->library_len = library_len;
+	}
+	MemoryContextDelete(context);
+}
+
+/* Rows of one partition value among the first nlearn, in order; nfit of them to fit on. */
+static Size *
+rows_of_value(const TrainState *s, int code, Size nfit_all, Size *nfit, Size *nvalid)
+{
+	Size	   *rows;
+	Size		n = 0,
+				i;
+
+	*nfit = *nvalid = 0;
+	for (i = 0; i < s->nlearn; i++)
+	{
+		if (s->d->partition[i] == code)
+		{
+			n++;
+			if (i < nfit_all)
+				(*nfit)++;
+		}
+	}
+	*nvalid = n - *nfit;
+	rows = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(Size) * Max(n, 1));
+	for (n = i = 0; i < s->nlearn; i++)
+	{
+		if (s->d->partition[i] == code)
+			rows[n++] = i;
+	}
+	return rows;
+}
+
+/* Enough rows, and something to tell apart? */
+static bool
+part_is_learnable(const TrainState *s, const Size *rows, Size nfit)
+{
+	bool	   *seen;
+	int			nseen = 0;
+	Size		i;
+
+	if (nfit < MIN_PART_ROWS)
+		return false;
+	if (s->target->nlabels > 0)
+	{
+		seen = palloc0(sizeof(bool) * s->target->nlabels);
+		for (i = 0; i < nfit; i++)
+		{
+			int			c = s->target->cls[rows[i]];
+
+			nseen += !seen[c];
+			seen[c] = true;
+		}
+		pfree(seen);
+		return nseen == s->target->nlabels;
+	}
+	for (i = 1; i < nfit; i++)
+	{
+		if (s->d->target[rows[i]] != s->d->target[rows[0]])
+			return true;
+	}
+	return false;
+}
+
+/* One model for all rows, and one for each partition value that has enough of them. */
+static void
+train_parts(TrainState *s)
+{
+	EgTrained  *r = s->result;
+	EgColumn   *column = &s->d->partition_column;
+	int			nvalues = s->d->partition ? column->ncategories : 0;
+	int			code;
+	Size		nfit,
+				nvalid;
+
+	r->parts = palloc0(sizeof(EgArtifactPart) * (nvalues + 1));
+	r->part_rows = palloc0(sizeof(Size) * (nvalues + 1));
+	eg_progress_start(&s->progress, s->run, psprintf("training %s", s->spec->model), "round");
+	train_part(s, NULL, NULL, r->nfit, r->nvalid, &r->parts[0]);
+	r->part_rows[0] = s->nlearn;
+	r->nparts = 1;
+
+	for (code = 0; code < nvalues; code++)
+	{
+		Size	   *rows = rows_of_value(s, code, r->nfit, &nfit, &nvalid);
+
+		if (part_is_learnable(s, rows, nfit))
+		{
+			eg_progress_start(&s->progress, s->run,
+							  psprintf("training %s for %s, %d of %d", s->spec->model,
+									   column->categories[code], code + 1, nvalues), "round");
+			train_part(s, column->categories[code], rows, nfit, nvalid, &r->parts[r->nparts]);
+			r->part_rows[r->nparts++] = nfit + nvalid;
+		}
+		else
+			r->nfallback++;
+		pfree(rows);
+	}
+}
+
+/* Part that scores each held-out row: its own value's, or 0. */
+static int *
+part_of_code(const TrainState *s)
+{
+	EgColumn   *column = &s->d->partition_column;
+	int		   *map = palloc0(sizeof(int) * Max(column->ncategories, 1));
+	int			i;
+
+	for (i = 1; i < s->result->nparts; i++)
+		map[eg_column_code(column, s->result->parts[i].value, strlen(s->result->parts[i].value))] =
+			i;
+	return map;
+}
+
+static void
+score_held_out(TrainState *s)
+{
+	EgTrained  *r = s->result;
+	EgSourceData *d = s->d;
+	EgHeldOut  *h = &r->test;
+	Size		first = s->nlearn;
+	MemoryContext old = CurrentMemoryContext;
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "engage held-out scores",
+												  ALLOCSET_DEFAULT_SIZES);
+	EgArtifact **parts;
+	int		   *map = NULL;
+	Size		i;
+	int			p;
+
+	MemoryContextSwitchTo(context);
+	parts = palloc(sizeof(EgArtifact *) * r->nparts);
+	for (p = 0; p < r->nparts; p++)
+		parts[p] = eg_artifact_load(r->parts[p].bytes, r->parts[p].len);
+	if (r->nparts > 1)
+		map = part_of_code(s);
+	MemoryContextSwitchTo(old);
+
+	h->n = d->x.nrows - first;
+	h->width = parts[0]->algorithm->width(parts[0]->model);
+	h->score = MemoryContextAllocHuge(old, sizeof(double) * Max(h->n * h->width, 1));
+	h->truth = pick(d->target + first, NULL, 0);
+	h->weight = d->weight ? d->weight + first : NULL;
+	h->group = d->group ? d->group + first : NULL;
+	h->event = d->event ? d->event + first : NULL;
+
+	if (map == NULL)
+	{
+		for (i = 0; i < h->n; i += SCORE_BLOCK)
+		{
+			CHECK_FOR_INTERRUPTS();
+			parts[0]->algorithm->predict(parts[0]->model, eg_row(&d->x, first + i),
+										 Min(SCORE_BLOCK, h->n - i), h->score + i * h->width);
+		}
+	}
+	for (i = 0; map && i < h->n; i++)
+	{
+		int			code = d->partition[first + i];
+		EgArtifact *a = parts[code >= 0 ? map[code] : 0];
+
+		a->algorithm->predict(a->model, eg_row(&d->x, first + i), 1, h->score + i * h->width);
+	}
+	MemoryContextDelete(context);
+}
+
+static EgSourceSpec
+source_spec(const EgTrainSpec *spec, const EgSplit *split)
+{
+	EgSourceSpec s = {0};
+
+	s.source = spec->source;
+	s.target = spec->target;
+
+	/* rows of one query stay on one side of the split */
+	s.key = spec->group_by ? spec->group_by : spec->key;
+	s.features = spec->features;
+	s.exclude = spec->exclude;
+	if (spec->group_by && spec->key)
+		s.exclude = lappend(list_copy(s.exclude), (char *) spec->key);
+	s.weight = spec->weight;
+	s.split = spec->split;
+	s.group = spec->group_by;
+	s.event = spec->event;
+	s.partition_by = spec->partition_by;
+	s.hash_seed = split->seed;
+	return s;
+}
+
+static void
+check_parts(const TrainState *s)
+{
+	const EgTrained *r = s->result;
+
+	if (r->nfit == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_EXCEPTION),
+				 errmsg("no rows are left to learn from: %lld were read, %lld are held out, %lld "
+						"have no target",
+						(long long) r->nread, (long long) (s->d->x.nrows - s->nlearn),
+						(long long) r->nskipped),
+				 s->spec->split ? errhint("The split column \"%s\" must be false in some rows.",
+										  s->spec->split)
+								: errhint("Use more rows, or a smaller test_size.")));
+}
+
+static void
+train_steps(TrainState *s)
+{
+	const EgTrainSpec *spec = s->spec;
+	EgRun	   *run = s->run;
+	EgTrained  *r = s->result;
+	EgSourceSpec source;
+	EgRival    *rival = NULL;
+	EgSourceData *d;
+	uint8	   *part;
+	uint64	   *rank;
+	Size		nrows,
+				i;
+
+	r->split = eg_split_from_json(spec->frozen_split, (uint64) spec->seed, spec->test_size);
+	source = source_spec(spec, r->split);
+	if (spec->champion)
+		rival = eg_rival_start(spec, &source, run);
+
+	eg_progress_start(&s->progress, run, psprintf("training %s", spec->model), "reading row");
+	s->d = d = eg_source_read(&source, run);
+	nrows = d->x.nrows;
+	r->nread = d->nread;
+	r->nskipped = d->nskipped;
+	r->fingerprint = d->fingerprint;
+	r->query = d->query;
+	check_weights(spec, d);
+	if (d->schema->nfeatures == 0 && !(spec->algorithm->flags & EG_NO_FEATURES))
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("source \"%s\" has no feature columns", spec->source),
+						errhint("Columns other than target, key, weight, split and those excluded "
+								"are features.")));
+
+	s->target = eg_target_classes(spec, d);
+	r->task = s->target->task;
+	r->nlabels = s->target->nlabels;
+	r->labels = s->target->labels;
+
+	part = eg_split_rows(r->split, d, s->target->cls, r->nlabels, r->labels,
+						 spec->algorithm->validation ?
+						 spec->algorithm->validation(s->params, r->task) : 0, (uint64) spec->seed);
+	if (rival)
+		eg_rival_finish(rival, spec, d, s->target, part, r);
+	s->class_weights = eg_target_class_weights(spec, s->target, part, nrows);
+
+	rank = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(uint64) * Max(nrows, 1));
+	for (i = 0; i < nrows; i++)
+	{
+		rank[i] = ((uint64) part[i] << 56) + (d->group ? (uint64) d->group[i] : 0);
+		r->nfit += part[i] == EG_PART_FIT;
+		r->nvalid += part[i] == EG_PART_VALID;
+	}
+	s->nlearn = r->nfit + r->nvalid;
+	pfree(part);
+	check_parts(s);
+	eg_source_canonical(d, rank, s->nlearn);
+	pfree(rank);
+
+	/* classes follow their rows */
+	for (i = 0; s->target->cls && i < nrows; i++)
+		s->target->cls[i] = (int32) d->target[i];
+
+	r->schema = d->schema;
+	d->schema->target = pstrdup(spec->target);
+	d->schema->nlabels = r->nlabels;
+	d->schema->labels = r->labels;
+
+	train_parts(s);
+	score_held_out(s);
+
+	/* the matrix is the bulk of the memory; what follows needs it no more */
+	pfree(d->x.data);
+	d->x.data = NULL;
+}
+
+EgTrained *
+eg_train(const EgTrainSpec *spec, EgRun *run)
+{
+	TrainState	s = {0};
+	StringInfoData params;
+
+	s.spec = spec;
+	s.run = run;
+	s.result = palloc0(sizeof(EgTrained));
+	s.params = eg_params_parse(spec->algorithm->params, spec->algorithm->params_size, spec->params,
+							   spec->algorithm->name);
+	initStringInfo(&params);
+	eg_params_to_json(spec->algorithm->params, s.params, &params);
+	s.result->params = params.data;
+
+	PG_TRY();
+	{
+		train_steps(&s);
+	}
+	PG_FINALLY();
+	{
+		eg_progress_end(&s.progress);
+	}
+	PG_END_TRY();
+	return s.result;
+}

@@ -1,0 +1,110 @@
+/*-------------------------------------------------------------------------
+ *
+ * train.h
+ *	  From a source to a trained model and its scores on held-out rows.
+ *
+ *	  read -> labels -> split -> canonical order -> fit -> score held-out rows
+ *
+ * Nothing is stored here: the caller measures the scores, compares them with
+ * the champion's and writes the version.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef EG_TRAIN_H
+#define EG_TRAIN_H
+
+#include "algo/algo.h"
+#include "store/cache.h"
+#include "store/models.h"
+#include "store/source.h"
+#include "store/split.h"
+
+typedef struct EgTrainSpec
+{
+	const char *model;
+	const char *source;
+	const char *target;
+	const EgAlgorithm *algorithm;
+	const Jsonb *params;		/* as given, or NULL */
+	const char *task;			/* NULL: inferred */
+	const char *key;			/* columns, comma separated, or NULL */
+	List	   *features;		/* of char *, NIL: all */
+	List	   *exclude;
+	const char *weight;
+	const char *class_weight;	/* NULL, "balanced", or a JSON object label -> weight */
+	double		test_size;
+	const char *split;			/* column */
+	int64		seed;
+	const char *positive;		/* label of class 1, NULL: the last in order */
+	const char *group_by;		/* ranking */
+	const char *event;			/* survival */
+	const char *partition_by;
+
+	const Jsonb *frozen_split;	/* of the model's first version, or NULL */
+	EgCompiled *champion;		/* deployed version to score on the same rows, or NULL */
+} EgTrainSpec;
+
+/* Scores on held-out rows, for eval/metrics.h. */
+typedef struct EgHeldOut
+{
+	Size		n;
+	int			width;
+	double	   *truth;			/* (n) number or class code of the new version */
+	double	   *score;			/* (n, width) */
+	double	   *weight;			/* (n) or NULL */
+	double	   *group;			/* (n) or NULL */
+	double	   *event;			/* (n) or NULL */
+} EgHeldOut;
+
+typedef struct EgTrained
+{
+	EgTask		task;
+	int			nlabels;
+	char	  **labels;			/* (nlabels) */
+	EgSchema   *schema;
+	char	   *params;			/* resolved hyper-parameters, JSON */
+	int			nparts;
+	EgArtifactPart *parts;		/* [0] is trained on all rows */
+	Size	   *part_rows;		/* (nparts) training rows of each part */
+	int			nfallback;		/* partition values that have too few rows of their own */
+
+	EgSplit    *split;
+	int64		nread;
+	int64		nskipped;		/* NULL target */
+	Size		nfit;
+	Size		nvalid;
+	uint64		fingerprint;
+	char	   *query;
+
+	EgHeldOut	test;			/* the new version's */
+	EgHeldOut	rival;			/* the champion's, on the same rows; n = 0 when not comparable */
+	const char *not_comparable; /* why, or NULL */
+} EgTrained;
+
+/*
+ * Train.  Results live in CurrentMemoryContext; the matrix and the model are
+ * gone on return.  Errors: those of eg_source_read() and of the algorithm, and
+ * DATA_EXCEPTION for constant targets and single classes.
+ */
+extern EgTrained *eg_train(const EgTrainSpec *spec, EgRun *run);
+
+/* ----------
+ * target.c: labels
+ * ----------
+ */
+typedef struct EgTarget
+{
+	EgTask		task;
+	int			nlabels;
+	char	  **labels;			/* (nlabels) in class order */
+	int32	   *cls;			/* (nrows) class, or NULL */
+} EgTarget;
+
+/* Task, classes and class of every row; also turns d->target into class codes. */
+extern EgTarget *eg_target_classes(const EgTrainSpec *spec, EgSourceData *d);
+
+/* Weight of each class, NULL when class_weight is not given; counts over rows with part FIT. */
+extern double *eg_target_class_weights(const EgTrainSpec *spec, const EgTarget *t,
+									   const uint8 *part, Size nrows);
+
+#endif							/* EG_TRAIN_H */
