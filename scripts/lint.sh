@@ -8,7 +8,8 @@ cd "$(dirname "$0")/.."
 status=0
 
 for check in format layers size; do
-	bash "test/check_$check.sh" | grep -vE '^(ok|1\.\.)' && status=1
+	report=$(bash "test/check_$check.sh") || status=1
+	grep -vE '^(ok|1\.\.)' <<<"$report"
 done
 for script in scripts/*.sh test/*.sh test/bench/*.sh .ci/run; do
 	[ ! -e "$script" ] || bash -n "$script" || status=1

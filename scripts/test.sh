@@ -28,8 +28,8 @@ run_one()
 
 	case "$kind" in
 		regress | isolation) run_regress "$kind" "$name" "$out" >"$log" 2>&1 || status=$? ;;
-		tap) timeout "$limit" perl -Itest/t "test/$name.pl" >"$log" 2>&1 </dev/null || status=$? ;;
-		check) timeout "$limit" bash "test/$name.sh" >"$log" 2>&1 </dev/null || status=$? ;;
+		tap) timeout -k 30 "$limit" perl -Itest/t "test/$name.pl" >"$log" 2>&1 </dev/null || status=$? ;;
+		check) timeout -k 30 "$limit" bash "test/$name.sh" >"$log" 2>&1 </dev/null || status=$? ;;
 	esac
 
 	passed=$(grep -cE '^ok( |$)' "$log" || true)
@@ -87,7 +87,7 @@ run_regress()
 		regress) tool=$tool/regress/pg_regress ;;
 		isolation) tool=$tool/isolation/pg_isolation_regress ;;
 	esac
-	timeout "$limit" "$tool" "${options[@]}" "$name"
+	timeout -k 30 "$limit" "$tool" "${options[@]}" "$name"
 }
 
 list_tests()

@@ -287,6 +287,24 @@ check_quantiles(const EgBoostParams *p)
 	}
 }
 
+/* The library wants the first prediction within the range of the objective's link. */
+static void
+check_base_score(const EgBoostParams *p, EgTask task)
+{
+	const char *name = eg_boost_objective(p, task)->name;
+	bool		logit = strcmp(name, "binary:logistic") == 0 || strcmp(name, "reg:logistic") == 0;
+	bool		log = strcmp(name, "reg:gamma") == 0 || strcmp(name, "reg:tweedie") == 0 ||
+		strcmp(name, "count:poisson") == 0 || task == EG_SURVIVAL;
+
+	if (isnan(p->base_score) || !(logit || log) ||
+		(p->base_score > 0 && (log || p->base_score < 1)))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("parameter \"base_score\" must be in %s for objective \"%s\", not %g",
+					logit ? "(0, 1)" : "(0, inf)", name, p->base_score)));
+}
+
 void
 eg_boost_check(const EgBoostParams *p, const EgDataset *data)
 {
@@ -294,6 +312,7 @@ eg_boost_check(const EgBoostParams *p, const EgDataset *data)
 	int			j;
 
 	check_metric(p, data->task);
+	check_base_score(p, data->task);
 	if (data->task == EG_QUANTILE)
 		check_quantiles(p);
 

@@ -76,7 +76,21 @@ find_part(EgArtifactPart *parts, int nparts, const char *value, const char *refe
 static bool
 is_json_text(const char *bytes, Size len)
 {
+	while (len > 0 && strchr(" \t\r\n", *bytes) != NULL)
+	{
+		bytes++;
+		len--;
+	}
 	return len >= 2 && bytes[0] == '{' && strchr("\" \t\r\n}", bytes[1]) != NULL;
+}
+
+static bool
+is_imported(const EgVersionRow *version)
+{
+	JsonbValue	v;
+
+	return version->recipe == NULL ||
+		getKeyJsonValueFromContainer(&version->recipe->root, "imported", 8, &v) != NULL;
 }
 
 static bytea *
@@ -96,7 +110,8 @@ to_bytea(const char *bytes, Size len)
 }
 
 static bytea *
-export_library(const EgArtifactPart *part, const char *format, const char *reference)
+export_library(const EgVersionRow *version, const EgArtifactPart *part, const char *format,
+			   const char *reference)
 {
 	const char *bytes = part->library_bytes;
 	Size		len = part->library_len;
@@ -107,8 +122,18 @@ export_library(const EgArtifactPart *part, const char *format, const char *refer
 				 errmsg("model \"%s\" cannot be exported as \"%s\"", reference, format),
 				 errdetail("It was not trained by XGBoost."),
 				 errhint("Use format => 'engage'.")));
-	if (is_json_text(bytes, len) != (strcmp(format, "json") == 0))
-		bytes = eg_xgb_booster_save(eg_xgb_booster_load(bytes, len), format, 0, 0, &len);
+	if (is_json_text(bytes, len) == (strcmp(format, "json") == 0))
+		return to_bytea(bytes, len);
+
+	/* the library trusts what it reads: a damaged model takes the whole server down */
+	if (is_imported(version))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("model \"%s\" cannot be exported as \"%s\"", reference, format),
+				 errdetail("It was imported in the other format, and only models that were trained "
+						   "here are converted."),
+				 errhint("Use format => '%s'.", strcmp(format, "json") == 0 ? "ubj" : "json")));
+	bytes = eg_xgb_booster_save(eg_xgb_booster_load(bytes, len), format, 0, 0, &len);
 	return to_bytea(bytes, len);
 }
 
@@ -132,7 +157,7 @@ engage_export(PG_FUNCTION_ARGS)
 	part = find_part(part, nparts, text_arg(fcinfo, 2), reference);
 	if (own)
 		PG_RETURN_BYTEA_P(to_bytea(part->bytes, part->len));
-	PG_RETURN_BYTEA_P(export_library(part, format, reference));
+	PG_RETURN_BYTEA_P(export_library(version, part, format, reference));
 }
 
 /* ---------------------------------------------------------------------------

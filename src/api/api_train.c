@@ -51,10 +51,15 @@ training_context(void *arg)
 	errcontext("while training model \"%s\"", (const char *) arg);
 }
 
+/*
+ * What the metrics are computed from.  For them a survival score is a risk;
+ * the accelerated failure time model predicts a time, the opposite.
+ */
 static EgMetricInput
 metric_input(const EgTrained *t, const EgHeldOut *h)
 {
 	EgMetricInput in = {0};
+	char	   *objective = eg_json_text(eg_json_parse(t->params), "objective");
 	int			n;
 
 	in.task = t->task;
@@ -69,6 +74,15 @@ metric_input(const EgTrained *t, const EgHeldOut *h)
 	in.labels = (const char *const *) t->labels;
 	if (t->task == EG_QUANTILE)
 		in.quantiles = eg_json_numbers(t->params, "quantiles", &n);
+	if (t->task == EG_SURVIVAL && objective && strcmp(objective, "survival:aft") == 0)
+	{
+		double *risk = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(double) * Max(h->n, 1));
+		Size		i;
+
+		for (i = 0; i < h->n; i++)
+			risk[i] = -h->score[i];
+		in.score = risk;
+	}
 	return in;
 }
 
@@ -454,6 +468,7 @@ engage_retrain(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("argument \"model\" must not be NULL")));
+	PreventCommandIfReadOnly("engage_retrain()");
 	reference = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	v = eg_models_version(reference, EG_PRIV_MANAGE);
 	r = eg_recipe_from_json(v->model, v->recipe);

@@ -254,10 +254,21 @@ library_open(void)
 
 	if (lib_failure == NULL)
 	{
+		bool		own_policy = getenv("OMP_WAIT_POLICY") == NULL;
 		sigset_t	saved;
 
+		/*
+		 * The library's threads (OpenMP) wait for each other by spinning unless
+		 * told otherwise, and the setting is read once, at load.  On a server
+		 * whose cores are busy each wait then lasts until the scheduler steps
+		 * in, which made training up to ten times slower than with one thread.
+		 */
 		signals_block(&saved);
+		if (own_policy)
+			setenv("OMP_WAIT_POLICY", "passive", 0);
 		lib_failure = library_load();
+		if (own_policy)
+			unsetenv("OMP_WAIT_POLICY");
 		signals_restore(&saved);
 		lib_ready = lib_failure == NULL;
 	}

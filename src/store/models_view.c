@@ -26,10 +26,19 @@
 
 /* a, "B", c: identifiers as in SQL */
 static List *
-split_columns(const char *text)
+split_columns(const char *text, const char *relation)
 {
 	List	   *columns;
 
+	/* as in engage_train(): first a column that is called exactly so, whatever its characters */
+	if (relation != NULL)
+	{
+		Oid relid = RangeVarGetRelid(makeRangeVarFromNameList(eg_qualified_name_list(relation)),
+									 NoLock, false);
+
+		if (get_attnum(relid, text) > 0)
+			return list_make1(pstrdup(text));
+	}
 	if (!SplitIdentifierString(pstrdup(text), ',', &columns) || columns == NIL)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -82,14 +91,14 @@ find_key(const char *key, const char *relation, const char *source, const EgVers
 	char	   *recipe_key;
 
 	if (key != NULL)
-		return split_columns(key);
+		return split_columns(key, relation);
 	if (relation != NULL)
 		columns = primary_key(relation);
 	if (columns != NIL)
 		return columns;
 	recipe_key = eg_jsonb_text(version->recipe, "key");
 	if (recipe_key != NULL)
-		return split_columns(recipe_key);
+		return split_columns(recipe_key, relation);
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			 errmsg("no key is known for \"%s\"", eg_clip(source, 128)),

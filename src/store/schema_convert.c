@@ -440,6 +440,13 @@ eg_converter_init_key(EgConverter *cv, Oid type)
 	fmgr_info(function, &cv->output);
 }
 
+bool
+eg_type_is_discrete(Oid type)
+{
+	type = getBaseType(type);
+	return type == INT2OID || type == INT4OID || type == INT8OID || type == BOOLOID;
+}
+
 const char *
 eg_convert_key(EgConverter *cv, Datum value, char *buf, int *len)
 {

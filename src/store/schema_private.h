@@ -81,6 +81,9 @@ extern int	eg_convert_array(const EgConverter *cv, Datum value, int width, float
 extern const char *eg_convert_key(EgConverter *cv, Datum value, char *buf, int *len);
 extern void eg_converter_init_key(EgConverter *cv, Oid type);
 
+/* An integer or boolean: a number whose values can name groups. */
+extern bool eg_type_is_discrete(Oid type);
+
 /* schema.c */
 typedef struct EgDict
 {

@@ -20,6 +20,7 @@
 #include "utils/numeric.h"
 #include "utils/typcache.h"
 
+#include "store/schema_private.h"
 #include "store/score.h"
 
 double *
@@ -49,24 +50,78 @@ eg_json_numbers(const char *json, const char *member, int *n)
 	return out;
 }
 
-/* The partition column as a schema of its own: code = part - 1. */
-static EgSchema *
-route_schema(EgCompiled *m)
+/* The partition column's values as a dictionary: code = part - 1. */
+static EgColumn *
+make_route(EgCompiled *m)
 {
-	EgSchema   *s = palloc0(sizeof(EgSchema));
 	EgColumn   *c = palloc0(sizeof(EgColumn));
 	int			i;
 
 	c->name = m->partition_column;
 	c->kind = EG_COL_CATEGORY;
-	c->type = "text";
-	c->width = 1;
 	for (i = 1; i < m->nparts; i++)
 		eg_dict_add(c, m->values[i], strlen(m->values[i]));
-	s->ncolumns = 1;
-	s->columns = c;
-	eg_schema_finish(s);
-	return s;
+	return c;
+}
+
+/* Part that scores the rows with this text in the partition column. */
+static inline int
+part_of_text(const EgScorer *s, const char *text, int len)
+{
+	return eg_column_code(s->route, text, len) + 1;
+}
+
+static int
+part_of_value(EgScorer *s, Datum value, bool isnull)
+{
+	char		buf[EG_TEXT_BUFFER];
+	const char *text;
+	int			len;
+
+	if (isnull)
+		return 0;
+	text = eg_convert_key(s->route_converter, value, buf, &len);
+	return part_of_text(s, text, len);
+}
+
+static int
+part_of_tuple(EgScorer *s, HeapTupleHeader header, TupleDesc desc)
+{
+	HeapTupleData tuple;
+	Datum		value;
+	bool		isnull;
+
+	tuple.t_len = HeapTupleHeaderGetDatumLength(header);
+	ItemPointerSetInvalid(&tuple.t_self);
+	tuple.t_tableOid = InvalidOid;
+	tuple.t_data = header;
+	value = heap_getattr(&tuple, s->route_attno + 1, desc, &isnull);
+	return part_of_value(s, value, isnull);
+}
+
+static int
+part_of_jsonb(EgScorer *s, const Jsonb *row)
+{
+	JsonbValue	v;
+	char	   *text;
+
+	if (!JB_ROOT_IS_OBJECT((Jsonb *) row) ||
+		getKeyJsonValueFromContainer((JsonbContainer *) &row->root, s->route->name,
+									 strlen(s->route->name), &v) == NULL)
+		return 0;
+	switch (v.type)
+	{
+		case jbvString:
+			return part_of_text(s, v.val.string.val, v.val.string.len);
+		case jbvNumeric:
+			text = DatumGetCString(DirectFunctionCall1(numeric_out,
+													   NumericGetDatum(v.val.numeric)));
+			return part_of_text(s, text, strlen(text));
+		case jbvBool:
+			return part_of_text(s, v.val.boolean ? "t" : "f", 1);
+		default:
+			return 0;
+	}
 }
 
 static void
@@ -107,7 +162,7 @@ eg_scorer_create(EgCompiled *model, MemoryContext context)
 	s->out = palloc(sizeof(double) * model->width);
 	s->bindings = palloc0(sizeof(struct EgBinding *) * model->nparts);
 	if (model->partition_column && model->nparts > 1)
-		s->route = route_schema(model);
+		s->route = make_route(model);
 	if (model->task == EG_QUANTILE)
 	{
 		s->quantiles = eg_json_numbers(model->parts[0]->params, "quantiles", &n);
@@ -122,6 +177,30 @@ eg_scorer_create(EgCompiled *model, MemoryContext context)
 	read_labels(s);
 	MemoryContextSwitchTo(old);
 	return s;
+}
+
+/* Find the partition column in a row type. */
+static void
+bind_route(EgScorer *s, TupleDesc desc)
+{
+	int			i;
+
+	for (i = 0; i < desc->natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(desc, i);
+
+		if (att->attisdropped || strcmp(NameStr(att->attname), s->route->name) != 0)
+			continue;
+		s->route_attno = i;
+		s->route_converter = palloc0(sizeof(EgConverter));
+		eg_converter_init_key(s->route_converter, att->atttypid);
+		return;
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_COLUMN),
+			 errmsg("column \"%s\" by which model \"%s\" is partitioned is missing from the row",
+					s->route->name, s->model->model),
+			 errhint("Columns are matched by name; their order does not matter.")));
 }
 
 static void
@@ -141,10 +220,11 @@ bind_row_type(EgScorer *s, TupleDesc desc)
 	old = MemoryContextSwitchTo(s->bound);
 
 	/* the descriptor may be freed before the binding is */
-	desc = CreateTupleDescCopyConstr(desc);
+	s->desc = desc = CreateTupleDescCopyConstr(desc);
 	for (i = 0; i < s->model->nparts; i++)
 		s->bindings[i] = eg_schema_bind(s->model->parts[i]->schema, desc, s->model->model);
-	s->router = s->route ? eg_schema_bind(s->route, desc, s->model->model) : NULL;
+	if (s->route)
+		bind_route(s, desc);
 	MemoryContextSwitchTo(old);
 }
 
@@ -154,12 +234,6 @@ compute(EgScorer *s, int part)
 	s->used = s->model->parts[part];
 	s->used->algorithm->predict(s->used->model, s->x, 1, s->out);
 	return s->out;
-}
-
-static inline int
-part_of_code(float code)
-{
-	return code >= 0 ? (int) code + 1 : 0;
 }
 
 const double *
@@ -178,11 +252,8 @@ eg_scorer_tuple(EgScorer *s, HeapTupleHeader tuple)
 		s->row_type = id;
 		ReleaseTupleDesc(desc);
 	}
-	if (s->router)
-	{
-		eg_binding_tuple(s->router, tuple, s->x);
-		part = part_of_code(s->x[0]);
-	}
+	if (s->route)
+		part = part_of_tuple(s, tuple, s->desc);
 	eg_binding_tuple(s->bindings[part], tuple, s->x);
 	return compute(s, part);
 }
@@ -203,11 +274,8 @@ eg_scorer_values(EgScorer *s, TupleDesc desc, const Datum *values, const bool *n
 		bind_row_type(s, desc);
 		s->row_type = PG_UINT64_MAX;
 	}
-	if (s->router)
-	{
-		eg_binding_values(s->router, values, nulls, s->x);
-		part = part_of_code(s->x[0]);
-	}
+	if (s->route)
+		part = part_of_value(s, values[s->route_attno], nulls[s->route_attno]);
 	eg_binding_values(s->bindings[part], values, nulls, s->x);
 	return compute(s, part);
 }
@@ -218,10 +286,7 @@ eg_scorer_jsonb(EgScorer *s, const Jsonb *row)
 	int			part = 0;
 
 	if (s->route)
-	{
-		eg_schema_jsonb(s->route, row, true, s->model->model, s->x);
-		part = part_of_code(s->x[0]);
-	}
+		part = part_of_jsonb(s, row);
 	eg_schema_jsonb(s->model->parts[part]->schema, row, true, s->model->model, s->x);
 	return compute(s, part);
 }

@@ -23,11 +23,13 @@ typedef struct EgScorer
 	bool		numeric_labels; /* multiclass: every label is a number */
 	double	   *label_numbers;
 
+	TupleDesc	desc;			/* the bound row type */
 	uint64		row_type;		/* identifier of the bound row type, 0 = none */
 	MemoryContext bound;		/* holds the bindings */
 	struct EgBinding **bindings;	/* (nparts) */
-	struct EgBinding *router;	/* partition column, or NULL */
-	EgSchema   *route;			/* one category column: the parts' values */
+	EgColumn   *route;			/* partition column: code = part - 1; or NULL */
+	struct EgConverter *route_converter;	/* its values to text */
+	int			route_attno;	/* from 0, in the bound row type */
 	float	   *x;				/* features of one row */
 	double	   *out;			/* (width) */
 } EgScorer;

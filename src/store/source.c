@@ -284,7 +284,7 @@ read_roles(EgSourceReader *r, Size row, const Datum *values, const bool *nulls, 
 		{
 			char		buf[EG_TEXT_BUFFER];
 			int			len;
-			const char *text = eg_convert_text(&role->cv, values[role->attno], buf, &len);
+			const char *text = eg_convert_key(&role->cv, values[role->attno], buf, &len);
 
 			d->partition[row] = add_text(r, &d->partition_column, text, len, &h);
 		}

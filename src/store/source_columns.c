@@ -124,8 +124,9 @@ check_role_type(EgSourceRole *role, EgRoleIndex index)
 				role_type_error(role, "boolean, a date or a timestamp");
 			break;
 		case EG_SRC_PARTITION:
-			if (!known || kind != EG_COL_CATEGORY)
-				role_type_error(role, "text or an enum");
+			if (!known || (kind != EG_COL_CATEGORY && !eg_type_is_discrete(role->type)))
+				role_type_error(role, "text, an enum, an integer or boolean");
+			eg_converter_init_key(&role->cv, role->type);
 			break;
 		default:
 			eg_converter_init_key(&role->cv, role->type);

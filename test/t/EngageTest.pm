@@ -39,6 +39,9 @@ my @clusters;
 my @sessions;
 my $owner = $$;
 
+# an END block runs on exit, not on a signal: "timeout" and Ctrl-C must clean up, too
+$SIG{TERM} = $SIG{INT} = $SIG{HUP} = sub { exit 130 };
+
 # a session whose backend was terminated is a result, not the end of the test
 $SIG{PIPE} = 'IGNORE';
 
