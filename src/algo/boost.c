@@ -19,11 +19,16 @@
 #include "algo/boost.h"
 #include "algo/xgbmodel.h"
 #include "base/doc.h"
+#include "miscadmin.h"
+#include "portability/instr_time.h"
 #include "utils/json.h"
 #include "utils/memutils.h"
 
 /* Stored layout of the model, see boost_save(). */
 #define BOOST_FORMAT	1
+
+/* of the training rows, for progress: a bit more often than it is shown */
+#define SECONDS_BETWEEN_METRICS 1.5
 
 extern const EgAlgorithm eg_xgboost;
 
@@ -74,6 +79,36 @@ eg_boost_stop_now(const EgBoostStop *stop, int round)
 	return stop->patience > 0 && round - stop->best_round >= stop->patience;
 }
 
+/*
+ * Without validation rows the metric shown is that of the training rows.  It
+ * is computed only as often as somebody looks; the library has the predictions
+ * at hand, but not with dart.
+ */
+static void
+show_round(EgXgbBooster *b, EgXgbMatrix *d, const EgBoostParams *p, int round, EgRun *run,
+		   instr_time *shown)
+{
+	instr_time	now;
+	instr_time	elapsed;
+
+	INSTR_TIME_SET_CURRENT(now);
+	elapsed = now;
+	INSTR_TIME_SUBTRACT(elapsed, *shown);
+	if (run->report == NULL || strcmp(p->booster, "dart") == 0 ||
+		INSTR_TIME_GET_DOUBLE(elapsed) < SECONDS_BETWEEN_METRICS)
+	{
+		eg_step(run, round, p->n_estimators, NULL, 0);
+		return;
+	}
+	*shown = now;
+	CHECK_FOR_INTERRUPTS();
+	{
+		double		value = eg_xgb_booster_eval(b, round - 1, d, "train");
+
+		eg_step(run, round, p->n_estimators, eg_xgb_last_metric(), value);
+	}
+}
+
 /* Everything but quantiles: the library's own objectives. */
 static void
 boost_train(const EgDataset *data, const EgBoostParams *p, const EgBoostObjective *objective,
@@ -86,8 +121,10 @@ boost_train(const EgDataset *data, const EgBoostParams *p, const EgBoostObjectiv
 	EgXgbMatrix *dmats[2];
 	EgXgbBooster *b;
 	EgBoostStop stop;
+	instr_time	shown;
 	int			round = 0;
 
+	INSTR_TIME_SET_CURRENT(shown);
 	dmats[0] = eg_boost_matrix(data, p, run);
 	eg_boost_set_info(dmats[0], data, objective, labels, weights, 0, data->nfit);
 	if (early)
@@ -109,13 +146,12 @@ boost_train(const EgDataset *data, const EgBoostParams *p, const EgBoostObjectiv
 		round++;
 		if (!early)
 		{
-			eg_step(run, round, p->n_estimators, NULL, 0);
+			show_round(b, dmats[0], p, round, run, &shown);
 			continue;
 		}
 
 		value = eg_xgb_booster_eval(b, round - 1, dmats[1], "valid");
-		eg_step(run, round, p->n_estimators,
-				p->eval_metric != NULL ? p->eval_metric : "loss", value);
+		eg_step(run, round, p->n_estimators, eg_xgb_last_metric(), value);
 
 		/* dart reweighs old trees in later rounds, so its best model cannot be cut out later */
 		if (eg_boost_stop_note(&stop, round, value) && dart)

@@ -208,6 +208,12 @@ eg_boost_threads(const EgDataset *data, const EgRun *run)
 {
 	Size		useful = 1 + data->nfit * (Size) data->x.ncols / CELLS_PER_THREAD;
 
+	/*
+	 * Before version 2, each thread of the ranking objectives draws pairs of
+	 * rows with a generator of its own: the model would depend on the threads.
+	 */
+	if (data->task == EG_RANKING && eg_xgb_version_num() < 20000)
+		return 1;
 	return (int) Min((Size) run->threads, useful);
 }
 

@@ -16,6 +16,7 @@
 #include "miscadmin.h"
 #include "portability/instr_time.h"
 #include "tcop/utility.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/json.h"
@@ -322,22 +323,47 @@ tell_user(const EgRecipe *r, const EgTrained *t, const Comparison *c, const char
 			 errhint("Deploy it with engage_deploy('%s', '%s'), or train with deploy => 'always'.",
 					 r->spec.model, version)));
 	else
-		ereport(
-			NOTICE,
-			(errmsg("version %s was not deployed: %s %.6g, version %s has %.6g on the same rows",
-					version, c->metric, c->challenger, c->champion_version, c->champion)));
+		ereport(NOTICE,
+				(errmsg("version %s was not deployed: its %s of %.6g on the held-out rows is not "
+						"better than the %.6g of version %s",
+						version, c->metric, c->challenger, c->champion, c->champion_version),
+				 r->min_improvement != 0 ?
+				 errdetail("It must be better by more than %g.", r->min_improvement) : 0));
 }
 
-/* Make the search path of the recipe the one in force; undone by AtEOXact_GUC. */
-static int
-enter_search_path(const EgRecipe *r)
+/*
+ * Train as the recipe says: under its search path, and as the role that wrote
+ * it.  For engage_train() that is the caller.  Who repeats a stored recipe
+ * must not run another's functions with rights of its own, as a superuser's
+ * nightly engage_retrain() would; so they run with their author's, restricted
+ * as in REFRESH MATERIALIZED VIEW.  An error undoes both settings.
+ */
+static EgTrained *
+train_recipe(const EgRecipe *r, EgRun *run)
 {
+	Oid			author = r->author ? get_role_oid(r->author, true) : GetUserId();
 	int			level = NewGUCNestLevel();
+	Oid			user;
+	int			security;
+	EgTrained  *t;
 
+	if (!OidIsValid(author))
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("role \"%s\" does not exist", r->author),
+			 errdetail("It wrote the recipe of model \"%s\", which is repeated with its rights.",
+					   r->spec.model),
+			 errhint("Train the model with engage_train().")));
+	GetUserIdAndSecContext(&user, &security);
+	if (author != user)
+		SetUserIdAndSecContext(author, security | SECURITY_RESTRICTED_OPERATION);
 	if (r->search_path)
 		(void) set_config_option("search_path", r->search_path, PGC_USERSET, PGC_S_SESSION,
 								 GUC_ACTION_SAVE, true, 0, false);
-	return level;
+	t = eg_train(&r->spec, run);
+	AtEOXact_GUC(false, level);
+	SetUserIdAndSecContext(user, security);
+	return t;
 }
 
 static EgRun
@@ -349,6 +375,21 @@ make_run(const EgRecipe *r)
 	run.threads = eg_thread_count();
 	run.memory_limit = (Size) eg_max_memory * 1024;
 	return run;
+}
+
+/*
+ * Another session may have deployed a version while this one trained: the
+ * comparison was with the version before, and says nothing about that one.
+ */
+static void
+check_champion(const EgRecipe *r, const EgModelRow *m, int64 champion_id, Comparison *c)
+{
+	if (m->deployed == champion_id || m->deployed == 0 || r->deploy != EG_DEPLOY_BETTER)
+		return;
+	c->deploy = false;
+	c->champion = NAN;
+	c->champion_version = eg_version_text(eg_models_version_by_id(m->deployed));
+	c->reason = "another session deployed that meanwhile";
 }
 
 /* Train, measure, compare, store: the work of engage_train() and engage_retrain(). */
@@ -364,8 +405,8 @@ train_and_store(FunctionCallInfo fcinfo, EgRecipe *r)
 	Comparison	c;
 	const char *reason = NULL;
 	int64		model_id = 0,
+				champion_id = 0,
 				version_id;
-	int			level;
 	char	   *version;
 	instr_time	start,
 				stop;
@@ -382,6 +423,7 @@ train_and_store(FunctionCallInfo fcinfo, EgRecipe *r)
 	if (m && m->id != 0)
 	{
 		model_id = m->id;
+		champion_id = m->deployed;
 		champion = find_champion(r, m, &reason);
 		if (champion && r->deploy != EG_DEPLOY_NEVER && reason == NULL)
 			r->spec.champion = champion;
@@ -389,9 +431,7 @@ train_and_store(FunctionCallInfo fcinfo, EgRecipe *r)
 	else
 		eg_model_name_check(r->spec.model);	/* before the work, not after it */
 
-	level = enter_search_path(r);
-	t = eg_train(&r->spec, &run);
-	AtEOXact_GUC(true, level);
+	t = train_recipe(r, &run);
 
 	if (t->test.n > 0)
 	{
@@ -420,6 +460,7 @@ train_and_store(FunctionCallInfo fcinfo, EgRecipe *r)
 		eg_split_to_json(t->split, &split);
 		m = eg_models_create(r->spec.model, eg_json_parse(split.data));
 	}
+	check_champion(r, m, champion_id, &c);
 
 	v.model_id = m->id;
 	v.model = m->name;
@@ -496,7 +537,6 @@ engage_verify(PG_FUNCTION_ARGS)
 			   *split;
 	bool		same;
 	int			nparts,
-				level,
 				i;
 	TupleDesc	desc;
 	Datum		values[6];
@@ -510,9 +550,7 @@ engage_verify(PG_FUNCTION_ARGS)
 
 	split = eg_json_text(v->data, "split");
 	r->spec.frozen_split = split ? eg_json_parse(split) : NULL;
-	level = enter_search_path(r);
-	t = eg_train(&r->spec, &run);
-	AtEOXact_GUC(true, level);
+	t = train_recipe(r, &run);
 	error_context_stack = callback.previous;
 
 	stored = eg_models_artifacts(v->id, false, &nparts);

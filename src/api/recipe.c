@@ -14,6 +14,7 @@
 
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
+#include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
@@ -176,6 +177,7 @@ eg_recipe_from_call(FunctionCallInfo fcinfo)
 	s->event = text_arg(fcinfo, ARG_EVENT);
 	s->partition_by = text_arg(fcinfo, ARG_PARTITION_BY);
 	r->search_path = pstrdup(namespace_search_path);
+	r->author = GetUserNameFromId(GetUserId(), false);
 	check_recipe(r);
 	return r;
 }
@@ -238,6 +240,7 @@ eg_recipe_to_json(const EgRecipe *r)
 	put_text(&out, "event", s->event);
 	put_text(&out, "partition_by", s->partition_by);
 	put_text(&out, "search_path", r->search_path);
+	put_text(&out, "author", r->author);
 	appendStringInfoChar(&out, '}');
 	return eg_json_parse(out.data);
 }
@@ -311,6 +314,7 @@ eg_recipe_from_json(const char *model, Jsonb *json)
 	s->event = eg_json_text(json, "event");
 	s->partition_by = eg_json_text(json, "partition_by");
 	r->search_path = eg_json_text(json, "search_path");
+	r->author = eg_json_text(json, "author");
 	check_recipe(r);
 	return r;
 }

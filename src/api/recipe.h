@@ -25,6 +25,7 @@ typedef struct EgRecipe
 	EgDeploy	deploy;
 	double		min_improvement;
 	char	   *search_path;	/* in force at training */
+	char	   *author;			/* role that called engage_train() */
 } EgRecipe;
 
 /* From the arguments of engage_train(), in the order of sql/20_train.sql. */

@@ -204,6 +204,9 @@ library_error(void)
 			 errmsg("the XGBoost library reports: %s", *start != '\0' ? start : "unknown error")));
 }
 
+/* name of the metric of the last evaluation */
+static char last_metric[64];
+
 /* What the library wants to print has no place in a server's log. */
 static void
 discard_text(const char *text)
@@ -572,11 +575,23 @@ double
 eg_xgb_booster_eval(EgXgbBooster *b, int iteration, EgXgbMatrix *d, const char *name)
 {
 	const char *text = NULL;
+	const char *start;
 	const char *colon;
 
 	XGB(lib.booster_eval(b->handle, iteration, &d->handle, &name, 1, &text));
 	colon = text != NULL ? strrchr(text, ':') : NULL;
-	return colon != NULL ? strtod(colon + 1, NULL) : (double) NAN;
+	start = text != NULL ? strchr(text, '\t') : NULL;
+	if (colon == NULL || start == NULL || strlen(start) < strlen(name) + 3)
+		return NAN;
+	start += strlen(name) + 2;	/* "[3]\tvalid-logloss:0.69" */
+	strlcpy(last_metric, start, Min(sizeof(last_metric), (Size) (colon - start) + 1));
+	return strtod(colon + 1, NULL);
+}
+
+const char *
+eg_xgb_last_metric(void)
+{
+	return last_metric;
 }
 
 void

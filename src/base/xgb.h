@@ -55,6 +55,9 @@ extern void eg_xgb_booster_boost(EgXgbBooster *b, int iteration, EgXgbMatrix *d,
 
 /* The text of one evaluation: "[3]\tname-auc:0.84"; the value after the last colon is parsed. */
 extern double eg_xgb_booster_eval(EgXgbBooster *b, int iteration, EgXgbMatrix *d, const char *name);
+
+/* Name of the metric that the last evaluation computed: "logloss". */
+extern const char *eg_xgb_last_metric(void);
 extern void eg_xgb_booster_attr(EgXgbBooster *b, const char *name, const char *value);
 
 /* Model bytes (palloc'd), format "ubj" or "json"; begin..end boosting rounds, end 0 = all. */

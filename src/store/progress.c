@@ -43,6 +43,11 @@ report(EgRun *run, int done, int total, const char *metric, double value)
 	double		elapsed;
 	int			i;
 
+	if (metric)
+	{
+		strlcpy(p->metric, metric, sizeof(p->metric));
+		p->value = value;
+	}
 	INSTR_TIME_SET_CURRENT(now);
 	INSTR_TIME_SUBTRACT(now, p->start);
 	elapsed = INSTR_TIME_GET_DOUBLE(now);
@@ -61,8 +66,8 @@ report(EgRun *run, int done, int total, const char *metric, double value)
 	}
 	else
 		appendStringInfo(&line, "%s %d", p->step, done);
-	if (metric)
-		appendStringInfo(&line, ", %s %.4g", metric, value);
+	if (p->metric[0])
+		appendStringInfo(&line, ", %s %.4g", p->metric, p->value);
 	if (total > 0 && done > 0)
 		append_left(&line, elapsed * (total - done) / done);
 
@@ -81,6 +86,7 @@ eg_progress_start(EgProgress *p, EgRun *run, const char *what, const char *step)
 	p->what = what;
 	p->step = step;
 	p->last = 0;
+	p->metric[0] = '\0';
 	INSTR_TIME_SET_CURRENT(p->start);
 	run->report = report;
 	run->report_arg = p;

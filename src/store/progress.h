@@ -19,6 +19,8 @@ typedef struct EgProgress
 	instr_time	start;			/* of this step */
 	double		last;			/* seconds after start of the last line shown */
 	bool		shown;			/* pg_stat_activity holds our line */
+	char		metric[32];		/* the last that was reported, "" for none */
+	double		value;
 } EgProgress;
 
 /* Have run report to p; what and step are kept, not copied. */

@@ -125,6 +125,10 @@ category_value(const EgColumn *c, const JsonbValue *v)
 		case jbvString:
 			text = v->val.string.val;
 			len = v->val.string.len;
+
+			/* to_jsonb() keeps the padding of char(n), which is no part of the value */
+			while (len > 0 && text[len - 1] == ' ' && c->type && strcmp(c->type, "character") == 0)
+				len--;
 			break;
 		case jbvNumeric:
 			text =

@@ -292,6 +292,13 @@ read_roles(EgSourceReader *r, Size row, const Datum *values, const bool *nulls, 
 	}
 }
 
+/* For hashes: what is missing is missing, be it NULL, NaN or infinite. */
+static inline uint64
+value_bits(float v)
+{
+	return isnan(v) ? 1 : float_bits(v);
+}
+
 /* One category, date or array; numbers are read in read_features(). */
 static uint64
 read_other(EgSourceReader *r, int j, Size row, Datum value, float *x, double *dates, uint64 hash)
@@ -321,11 +328,11 @@ read_other(EgSourceReader *r, int j, Size row, Datum value, float *x, double *da
 			if (n != c->width)
 				eg_array_width_error(c->name, n, c->width);
 			for (k = 0; k < n; k++)
-				hash = eg_hash_combine(hash, float_bits(x[c->first + k]));
+				hash = eg_hash_combine(hash, value_bits(x[c->first + k]));
 			return hash;
 		default:
 			x[c->first] = eg_to_float(eg_convert_double(cv, value));
-			return eg_hash_combine(hash, float_bits(x[c->first]));
+			return eg_hash_combine(hash, value_bits(x[c->first]));
 	}
 }
 
@@ -355,7 +362,7 @@ read_features(EgSourceReader *r, Size row, const Datum *values, const bool *null
 		else if (r->cv[j].op == EG_OP_FLOAT8)
 		{
 			x[c->first] = eg_to_float(DatumGetFloat8(values[attno]));
-			hash = eg_hash_combine(hash, float_bits(x[c->first]));
+			hash = eg_hash_combine(hash, value_bits(x[c->first]));
 		}
 		else
 			hash = read_other(r, j, row, values[attno], x, dates, hash);
@@ -400,7 +407,7 @@ read_row(EgSourceReader *r, const Datum *values, const bool *nulls)
 
 		eg_binding_values(r->binding, values, nulls, x);
 		for (j = 0; j < d->x.ncols; j++)
-			content = eg_hash_combine(content, isnan(x[j]) ? 1 : float_bits(x[j]));
+			content = eg_hash_combine(content, value_bits(x[j]));
 	}
 
 	key = content;

@@ -1,0 +1,397 @@
+# fuzz.pl - damaged models, rows and parameters: clean errors or answers, never a crash
+#
+#	perl -Itest/t test/fuzz/fuzz.pl [SEED [MUTANTS]]		(defaults: 1, 500 of each kind)
+#
+# Each kind of input is damaged MUTANTS times by a generator with a seed, so that a finding can be
+# repeated.  An artifact of our own gets its checksum put right again, else nothing behind it would
+# be tested.  A mutant that imports is scored, described and exported too, and then rolled back.
+# Only the SQLSTATEs of @clean may come back: an internal error (XX000) is a finding like a crash.
+# The mutants are tried in one backend; when it dies, the server's log names the last one, and it
+# is left in a file.
+use strict;
+use warnings;
+use EngageTest;
+use Test::More;
+
+my $seed = $ARGV[0] // 1;
+my $mutants = $ARGV[1] // 500;
+
+# data corrupted, not supported, limits, cancelled; wrong values, names, texts, JSON, columns, numbers; no memory
+my %clean = map { $_ => 1 } qw(XX001 0A000 54000 57014 22023 42602 42701 42703 42804 22021 22P02 22P05 22000 22003
+	22030 22032 22004 22007 22008 53200 42704 42883 38000);
+
+# ---------------------------------------------------------------------------
+# Chance: xorshift, the same on every machine
+# ---------------------------------------------------------------------------
+
+my $state = 88172645463325252 ^ ($seed * 2654435761);
+
+sub chance
+{
+	my ($n) = @_;
+
+	$state ^= $state << 13;
+	$state ^= $state >> 7;
+	$state ^= $state << 17;
+	return ($state >> 11) % $n;
+}
+
+sub one_of { return $_[ chance(scalar @_) ]; }
+
+my @words = map { pack('V', $_) } 0, 1, 2, 0x7f, 0xff, 0x100, 0x7fff, 0xffff, 0x10000, 0x7fffffff, 0x80000000,
+	0xfffffffe, 0xffffffff, 0x7f800000, 0x7fc00000, 0xff800000, 0x00000001, 0x3f800000;
+my @numbers = qw(0 1 -1 2 -2 3 7 255 256 32767 65535 65536 16777216 2147483647 2147483648 -2147483648 4294967295
+	4294967296 1e10 1e38 1e39 -1e39 1e308 1e999 NaN nan inf -inf 0.5 1e-320 null true "" [] {} "x" 99999999999999999999);
+
+# A damaged copy of some bytes.
+sub mutate
+{
+	my ($whole, $text) = @_;
+	my $s = $whole;
+
+	foreach (0 .. chance(3))
+	{
+		my $n = length $s;
+		last if $n == 0;
+		my $at = chance($n);
+		my $kind = chance($text ? 12 : 9);
+
+		if    ($kind == 0) { substr($s, $at, 1) = chr(ord(substr($s, $at, 1)) ^ (1 << chance(8))); }
+		elsif ($kind == 1) { substr($s, $at, 1) = chr(chance(256)); }
+		elsif ($kind == 2) { $s = substr($s, 0, $at); }
+		elsif ($kind == 3) { substr($s, $at, chance(9)) = ''; }
+		elsif ($kind == 4) { substr($s, $at, 0) = join('', map { chr(chance(256)) } 0 .. chance(8)); }
+		elsif ($kind == 5) { substr($s, $at, 4) = one_of(@words); }
+		elsif ($kind == 6) { substr($s, $at, 4) = reverse one_of(@words); }
+		elsif ($kind == 7) { substr($s, $at, 0) = substr($s, chance($n), chance(64)); }
+		elsif ($kind == 8) { substr($s, $at, 8) = one_of(@words) . one_of(@words); }
+		else
+		{
+			# a number of the text becomes another one, or a word goes
+			my @spots;
+			push @spots, [ $-[0], $+[0] - $-[0] ] while $s =~ /(?:-?\d[\d.eE+-]*|\w+)/g;
+			next unless @spots;
+			my $spot = one_of(@spots);
+			substr($s, $spot->[0], $spot->[1]) = $kind == 11 ? '' : one_of(@numbers);
+		}
+	}
+	return $s eq $whole ? mutate($whole, $text) : $s;
+}
+
+my @crc_table = map {
+	my $c = $_;
+	$c = $c & 1 ? ($c >> 1) ^ 0x82f63b78 : $c >> 1 foreach 1 .. 8;
+	$c;
+} 0 .. 255;
+
+# The container with the checksum that it should have.
+sub with_checksum
+{
+	my ($s) = @_;
+	return $s if length $s < 4;
+	my $body = substr($s, 0, -4);
+	my $crc = 0xffffffff;
+
+	$crc = $crc_table[ ($crc ^ $_) & 0xff ] ^ ($crc >> 8) foreach unpack('C*', $body);
+	return $body . pack('V', $crc ^ 0xffffffff);
+}
+
+# ---------------------------------------------------------------------------
+# The server
+# ---------------------------------------------------------------------------
+
+my $pg = EngageTest->new(statement_timeout => '120s', log_min_messages => 'log', log_min_error_statement => "panic");
+
+$pg->query(<<'EOS');
+SET engage.progress = off;
+SET engage.threads = 1;
+CREATE TABLE small AS SELECT i AS id, i % 7 AS n, (i * 37 % 101)::float8 AS x,
+	CASE WHEN i % 11 > 0 THEN 'c' || i % 5 END AS c, date '2024-01-01' + i AS d, ARRAY[i % 3, i % 4]::float4[] AS v,
+	(i * 37 % 101 > 50) <> (i % 5 = 1) AS y, i % 3 AS k, i % 20 AS q
+FROM generate_series(1, 400) i;
+SELECT engage_train('fuzz_bin', 'small', target => 'y', key => 'id', exclude => '{k,q}', params => '{"n_estimators":3,"max_depth":3}');
+SELECT engage_train('fuzz_multi', 'small', target => 'k', key => 'id', exclude => '{y,q,d,v}', task => 'multiclass',
+	params => '{"n_estimators":2,"max_depth":2,"max_cat_to_onehot":1}');
+SELECT engage_train('fuzz_quant', 'small', target => 'x', key => 'id', exclude => '{y,q,c,v}', task => 'quantile',
+	params => '{"n_estimators":2,"max_depth":2,"min_child_weight":5}');
+SELECT engage_train('fuzz_plain', 'small', target => 'y', key => 'id', features => '{n,x}', params => '{"n_estimators":3,"max_depth":3}');
+SELECT engage_train('fuzz_dart', 'small', target => 'x', key => 'id', features => '{n,c}',
+	params => '{"n_estimators":3,"max_depth":2,"booster":"dart","rate_drop":0.5}');
+
+CREATE TABLE mutant (id int, kind text, arguments text, data text, outcome text, message text);
+
+-- try one mutant of a model; what happened as SQLSTATE, 'fine' when it scored
+CREATE FUNCTION try_model(id int, arguments text, data bytea) RETURNS text[] LANGUAGE plpgsql AS $$
+DECLARE
+	version text;
+	state text;
+	message text;
+	step text := 'import';
+	card text;
+BEGIN
+	RAISE LOG 'mutant %', id;
+	BEGIN
+		EXECUTE format('SELECT engage_import(''mutant'', $1%s)', arguments) INTO version USING data;
+		step := 'describe';
+		card := engage_describe('mutant');
+		step := 'predict';
+		BEGIN
+			PERFORM engage_predict('mutant', s) FROM small s LIMIT 20;
+			PERFORM engage_predict('mutant', '{}'::jsonb);
+		EXCEPTION WHEN undefined_column OR datatype_mismatch OR data_exception THEN
+			NULL;	-- the mutant has other columns
+		END;
+		step := 'export';
+		IF arguments = '' THEN
+			PERFORM length(engage_export('mutant', 'engage'));
+		ELSE
+			BEGIN
+				PERFORM length(engage_export('mutant', 'json'));
+				PERFORM length(engage_export('mutant', 'ubj'));
+			EXCEPTION WHEN feature_not_supported THEN
+				NULL;	-- it is not converted
+			END;
+		END IF;
+		RAISE EXCEPTION USING ERRCODE = '01234', MESSAGE = 'fine';
+	EXCEPTION WHEN OTHERS THEN
+		GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT;
+	END;
+	RETURN ARRAY[CASE WHEN state = '01234' THEN 'fine' ELSE state END, step || ': ' || message];
+END $$;
+
+CREATE FUNCTION try_row(id int, model text, data text) RETURNS text[] LANGUAGE plpgsql AS $$
+DECLARE
+	state text;
+	message text;
+	j jsonb;
+BEGIN
+	RAISE LOG 'mutant %', id;
+	BEGIN
+		j := data::jsonb;
+	EXCEPTION WHEN OTHERS THEN
+		RETURN ARRAY['fine', 'no JSON'];
+	END;
+	BEGIN
+		PERFORM engage_predict(model, j);
+	EXCEPTION WHEN OTHERS THEN
+		GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT;
+		RETURN ARRAY[state, message];
+	END;
+	RETURN ARRAY['fine', 'scored'];
+END $$;
+
+CREATE FUNCTION try_params(id int, arguments text, data text) RETURNS text[] LANGUAGE plpgsql AS $$
+DECLARE
+	state text;
+	message text;
+	j jsonb;
+BEGIN
+	RAISE LOG 'mutant %', id;
+	BEGIN
+		j := data::jsonb;
+	EXCEPTION WHEN OTHERS THEN
+		RETURN ARRAY['fine', 'no JSON'];
+	END;
+	BEGIN
+		EXECUTE format('SELECT engage_train(''mutant'', ''tiny'', params => $1, deploy => ''never'', %s)', arguments) USING j;
+		RAISE EXCEPTION USING ERRCODE = '01234', MESSAGE = 'fine';
+	EXCEPTION WHEN OTHERS THEN
+		GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT;
+		RETURN ARRAY[CASE WHEN state = '01234' THEN 'fine' ELSE state END, message];
+	END;
+END $$;
+CREATE TABLE tiny AS SELECT id, n, x, c, y FROM small WHERE id <= 40;
+EOS
+
+my $next = 0;
+
+# Try a list of [arguments, text or bytes] with one of the functions; one test.
+sub campaign
+{
+	my ($what, $call, $hex, @list) = @_;
+	my $first = $next + 1;
+	my $sql = "\\copy mutant (id, kind, arguments, data) FROM STDIN CSV\n";
+
+	foreach (@list)
+	{
+		$next++;
+		my ($arguments, $data) = map { s/"/""/gr } $_->[0], $hex ? unpack('H*', $_->[1]) : $_->[1];
+		$sql .= "$next,\"$what\",\"$arguments\",\"$data\"\n";
+	}
+	$pg->query("$sql\\.\n");
+	my ($status, $out, $err) = $pg->psql(<<"EOS");
+SET engage.progress = off;
+SET engage.threads = 1;
+SET engage.max_memory = '64MB';
+SET statement_timeout = '100s';
+DO \$\$
+DECLARE
+	m record;
+	r text[];
+BEGIN
+	FOR m IN SELECT * FROM mutant WHERE id >= $first ORDER BY id LOOP
+		r := $call;
+		UPDATE mutant SET outcome = r[1], message = r[2] WHERE id = m.id;
+	END LOOP;
+END \$\$;
+EOS
+	if ($status != 0)
+	{
+		my ($culprit) = $pg->log =~ /.*mutant (\d+)/s;
+		my $file = "/tmp/engage-fuzz-$$-" . ($culprit // 0);
+
+		if (defined $culprit)
+		{
+			$pg->wait_for('SELECT true');
+			my $data = $list[ $culprit - $first ][1];
+			open(my $f, '>', $file) or die "could not write $file: $!\n";
+			print {$f} $data;
+			close $f;
+		}
+		fail("$what: the backend lives");
+		diag($err, "\nseed $seed, mutant ", $culprit // 'unknown', ", left in $file");
+		return;
+	}
+	my @odd = grep { !/^(fine|(\w{5}))\|/ or !($1 eq 'fine' || $clean{$1}) }
+		split /\n/, $pg->query("SELECT outcome, count(*), min(id), min(message) FROM mutant WHERE id >= $first GROUP BY 1");
+	my $summary = $pg->query("SELECT string_agg(n || ' ' || outcome, ', ' ORDER BY n DESC) FROM"
+			. " (SELECT outcome, count(*) AS n FROM mutant WHERE id >= $first GROUP BY 1) s");
+	ok(!@odd, "$what: " . scalar(@list) . ' mutants, clean answers only');
+	note($summary);
+	note($pg->query("SELECT outcome || ' ' || message || ', ' || count(*) FROM mutant WHERE id >= $first GROUP BY outcome, message"))
+		if $ENV{VERBOSE};
+	diag("seed $seed: $_") foreach @odd;
+	return;
+}
+
+sub exported
+{
+	my ($model, $form) = @_;
+
+	return pack('H*', $pg->query("SELECT encode(engage_export('$model', '$form'), 'hex')"));
+}
+
+# ---------------------------------------------------------------------------
+# Models
+# ---------------------------------------------------------------------------
+
+my @models = qw(fuzz_bin fuzz_multi fuzz_quant fuzz_plain fuzz_dart);
+my $categories = ', categories => \'{"c": ["c0", "c1", "c2", "c3", "c4"]}\'';
+my %arguments = (fuzz_bin => $categories, fuzz_multi => $categories, fuzz_quant => ', target => \'x\'',
+	fuzz_plain => ', target => \'y\'', fuzz_dart => $categories);
+
+my @own = map { [ '', exported($_, 'engage') ] } @models;
+campaign('own format, whole', 'try_model(m.id, m.arguments, decode(m.data, \'hex\'))', 1, @own);
+is($pg->query("SELECT count(*) FROM mutant WHERE outcome = 'fine'"), scalar @own, 'and those are imported');
+campaign('own format, checksum as it was', 'try_model(m.id, m.arguments, decode(m.data, \'hex\'))', 1,
+	map { [ '', mutate($own[ chance(scalar @own) ][1]) ] } 1 .. $mutants / 2);
+is($pg->query("SELECT count(*) FROM mutant WHERE kind = 'own format, checksum as it was' AND outcome = 'fine'"), '0',
+	'and not one of those is imported');
+campaign('own format, truncated', 'try_model(m.id, m.arguments, decode(m.data, \'hex\'))', 1,
+	map { [ '', with_checksum(substr($own[3][1], 0, 1 + chance(length($own[3][1]) - 1))) ] } 1 .. $mutants / 4);
+campaign('own format, checksum put right', 'try_model(m.id, m.arguments, decode(m.data, \'hex\'))', 1,
+	map { [ '', with_checksum(mutate($own[ chance(scalar @own) ][1])) ] } 1 .. $mutants * 3);
+foreach my $form ('ubj', 'json')
+{
+	my %raw = map { $_ => exported($_, $form) } @models;
+	campaign("XGBoost, $form, whole", 'try_model(m.id, m.arguments, decode(m.data, \'hex\'))', 1,
+		map { [ $arguments{$_}, $raw{$_} ] } @models);
+	is($pg->query("SELECT count(*) FROM mutant WHERE outcome = 'fine' AND kind = 'XGBoost, $form, whole'"),
+		scalar @models, 'and those are imported');
+	campaign("XGBoost, $form", 'try_model(m.id, m.arguments, decode(m.data, \'hex\'))', 1,
+		map { my $m = one_of(@models); [ $arguments{$m}, mutate($raw{$m}, $form eq 'json') ] } 1 .. $mutants);
+}
+
+my $lightgbm = <<'EOT';
+tree
+version=v4
+num_class=1
+num_tree_per_iteration=1
+max_feature_idx=2
+objective=binary sigmoid:1
+feature_names=n c x
+tree_sizes=1 2
+
+Tree=0
+num_leaves=3
+num_cat=1
+split_feature=1 0
+split_gain=10 5
+threshold=0 3.5
+decision_type=1 10
+left_child=-1 -2
+right_child=1 -3
+leaf_value=0.5 -0.25 1
+leaf_count=10 20 30
+internal_count=60 50
+cat_boundaries=0 2
+cat_threshold=10 1
+is_linear=0
+
+Tree=1
+num_leaves=1
+num_cat=0
+leaf_value=0.25
+
+end of trees
+
+parameters:
+end of parameters
+EOT
+campaign('LightGBM', 'try_model(m.id, m.arguments, decode(m.data, \'hex\'))', 1,
+	map { [ ", labels => '{f,t}'", mutate($lightgbm, 1) ] } 1 .. $mutants);
+
+# ---------------------------------------------------------------------------
+# Rows and parameters
+# ---------------------------------------------------------------------------
+
+# A random JSON value, as text.
+sub json_value
+{
+	my ($depth) = @_;
+	my $kind = chance($depth > 2 ? 6 : 8);
+
+	return one_of(qw(null true false)) if $kind == 0;
+	return one_of(qw(0 1 -1 0.5 1e400 -1e400 1e-400 123456789012345678901234567890 2147483648 1e38 1e39 4 100)) if $kind <= 2;
+	return one_of('"c1"', '""', '"NaN"', '"Infinity"', '"-inf"', '"2024-02-30"', '"2024-02-03"', '"infinity"',
+		'"1 day"', '"\u00e9"', '"12abc"', '"1e5"', '"' . 'x' x 3000 . '"', '"hist"', '"dart"', '"{1,2}"') if $kind <= 5;
+	return '[' . join(',', map { json_value($depth + 1) } 1 .. chance(4)) . ']' if $kind == 6;
+	return '{' . join(',', map { "\"k$_\":" . json_value($depth + 1) } 1 .. chance(3)) . '}';
+}
+
+# values that fit, in their various spellings, and now and then one that does not
+my %fitting = (
+	n => [ qw(1 -5 1e3 null 2147483648 1.5 1e300), '"7"', '"NaN"', 'true' ], x => [ qw(0.1 1e38 1e39 -1e400 1e-400 null) ],
+	c => [ '"c1"', '"c9"', '""', 'null', '1', '"' . 'x' x 9000 . '"' ], extra => [ '[[]]' ],
+	d => [ '"2024-02-03"', '"2024-02-03T12:00:00Z"', '"infinity"', '"-infinity"', 'null', '"4713-01-01 BC"', '"5874897-12-31"',
+		'"294276-12-31 23:59:59.999"', '"now"' ],
+	v => [ '[1,2]', '[null,2]', '[1e39,-1e400]', '["1",2]', 'null', '[1]', '[[1,2]]', '[]', '[1,2,3]' ]);
+campaign('rows', 'try_row(m.id, m.arguments, m.data)', 0, map {
+	my @members = map { chance(40) ? "\"$_\":" . (chance(12) ? one_of(@{ $fitting{$_} }) : json_value(1)) : () } sort keys %fitting;
+	[ 'fuzz_bin', chance(40) ? '{' . join(',', @members) . '}' : json_value(0) ];
+} 1 .. $mutants * 2);
+
+my %values = (
+	integer => [ qw(0 1 2 3 5 1000 -1) ], number => [ qw(0 0.1 0.5 1 2 3 -1 1000 1e30 1e-30) ], boolean => [ qw(true false) ],
+	numbers => [ '[0.5]', '[0.1,0.9]', '[0.9,0.1]', '[]', '0.3', '[0.5,0.5]' ],
+	json => [ '{"n":1}', '{"x":-1,"c":0}', '{"c":1}', '{}', '[["n","x"]]', '[["c"],["x","n"]]', '[]', '[[]]', '[["z"]]' ]);
+my @parameters;
+foreach (split /\n/, $pg->query('SELECT name, type, range FROM engage_parameters()'))
+{
+	my ($name, $type, $range) = split /\|/;
+	push @parameters, [ $name, $type eq 'word' ? [ map { "\"$_\"" } split /, /, $range ] : $values{$type} // ['"x"'] ];
+}
+campaign('parameters', 'try_params(m.id, m.arguments, m.data)', 0, map {
+	my @members = ('"n_estimators":2', map {
+		my ($name, $fitting) = @{ one_of(@parameters) };
+		"\"$name\":" . (chance(15) ? one_of(@$fitting) : json_value(1));
+	} 0 .. chance(4));
+	@members = grep { !/num_parallel_tree|"n_estimators":.{3}/ } @members;
+	[ one_of("target => 'y'", "target => 'x', task => 'quantile'", "target => 'x'", "target => 'n', task => 'multiclass'",
+			"target => 'n', task => 'count'", "target => 'n', task => 'survival'"),
+		chance(40) ? '{' . join(',', @members) . '}' : json_value(0) ];
+} 1 .. $mutants);
+
+is($pg->query("SELECT string_agg(model, ' ' ORDER BY model) FROM engage.models"),
+	'fuzz_bin fuzz_dart fuzz_multi fuzz_plain fuzz_quant', 'nothing of all this is left');
+done_testing;

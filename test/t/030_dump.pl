@@ -1,0 +1,105 @@
+# Dump and restore: models score the same in another database, ids go on where they were, and
+# everything one can do with a model can still be done.
+
+use strict;
+use warnings;
+use EngageTest;
+use File::Temp qw(tempdir);
+use Test::More;
+
+my $pg = EngageTest->new;
+$pg->query(<<'SQL');
+CREATE ROLE analyst;
+CREATE ROLE reader;
+CREATE TABLE rows AS
+SELECT g AS id, (g * 7919) % 101 + g % 17 > 60 AS y, (g * 7919) % 101 AS a, g % 17 AS b,
+	(ARRAY['it''s', 'a "word"', E'tab\there', 'é'])[1 + g % 4] AS word, date '2024-01-01' + g % 99 AS day, g * 1.5 AS value
+FROM generate_series(1, 3000) g;
+SELECT engage_train('yes', 'rows', target => 'y', key => 'id', params => '{"n_estimators":5}');
+SELECT engage_train('yes', 'rows', target => 'y', key => 'id', params => '{"n_estimators":9}', deploy => 'always');
+SELECT engage_train('to drop', 'rows', target => 'y', key => 'id', params => '{"n_estimators":2}');
+SELECT engage_train('the "value"', 'rows', target => 'value', key => 'id', params => '{"n_estimators":5}');
+SELECT engage_train('part', 'rows', target => 'value', key => 'id', partition_by => 'word', params => '{"n_estimators":3}');
+SELECT engage_drop('to drop');
+SELECT engage_set_owner('yes', 'analyst');
+SELECT engage_grant('yes', 'reader');
+CREATE VIEW scores AS SELECT id, engage_predict('yes', r) AS score FROM rows r;
+CREATE MATERIALIZED VIEW stored AS SELECT id, engage_predict_class('yes', r) AS class FROM rows r;
+CREATE INDEX ON stored (class);
+SQL
+
+my $scores = "SELECT sum(engage_predict('yes', r)), sum(engage_predict('yes\@1.0.0', r)), sum(engage_predict('the \"value\"', r)),
+	sum(engage_predict('part', r)), (SELECT sum(score) FROM scores), (SELECT count(*) FROM stored WHERE class = 'true') FROM rows r";
+my @registry = ("SELECT * FROM engage.models ORDER BY model", "SELECT * FROM engage.versions ORDER BY model, version",
+	"SELECT * FROM engage.events ORDER BY id", "SELECT * FROM engage.deployment ORDER BY id", "SELECT * FROM engage.privilege ORDER BY 1, 2",
+	"SELECT version_id, part, value, section, chunk, md5(data) FROM engage.artifact ORDER BY 1, 2, 4, 5",
+	"SELECT last_value FROM engage.model_id_seq", "SELECT last_value FROM engage.version_id_seq",
+	"SELECT last_value FROM engage.deployment_id_seq", "SELECT last_value FROM engage.event_id_seq");
+my $before = $pg->query($scores);
+my @rows = map { $pg->query($_) } @registry;
+
+my $dir = tempdir(CLEANUP => 1);
+my %dump = (plain => [ '-Fp' ], custom => [ '-Fc' ], inserts => [ '-Fp', '--inserts' ]);
+
+foreach my $kind (sort keys %dump)
+{
+	my $file = "$dir/$kind";
+	my $db = "restored_$kind";
+
+	$pg->dump(options => [ @{ $dump{$kind} }, '-f', $file ]);
+	$pg->query("CREATE DATABASE $db");
+	if ($kind eq 'custom')
+	{
+		my %env = $pg->env;
+		local @ENV{ keys %env } = values %env;
+		my $err = '';
+		ok(IPC::Run::run([ EngageTest::bindir() . '/pg_restore', '--exit-on-error', '-d', $db, $file ], '2>', \$err),
+			"pg_restore of the $kind dump") or diag $err;
+	}
+	else
+	{
+		my ($status, $out, $err) = $pg->psql("\\i $file", database => $db);
+		is($status, 0, "psql reads the $kind dump") or diag $err;
+	}
+
+	is($pg->query($scores, database => $db), $before, "$kind: the same scores");
+	foreach my $i (0 .. $#registry)
+	{
+		is($pg->query($registry[$i], database => $db), $rows[$i], "$kind: $registry[$i]");
+	}
+
+	# ids go on: nothing collides, nothing is used twice
+	is($pg->query("SELECT version FROM engage_train('new', 'rows', target => 'y', params => '{\"n_estimators\":3}')", database => $db),
+		'1.0.0', "$kind: a new model");
+	is($pg->query("SELECT version FROM engage_retrain('yes')", database => $db), '1.1.1', "$kind: a new version");
+	is($pg->query("SELECT same_data, same_model FROM engage_verify('yes')", database => $db), 't|t', "$kind: the training repeats to the byte");
+	is($pg->query("SELECT engage_rollback('yes')", database => $db), '1.1.0', "$kind: rollback knows the history");
+	is($pg->query("SELECT count(*) = count(DISTINCT id) FROM engage.event", database => $db), 't', "$kind: event ids are unique");
+
+	# rights went along
+	is($pg->query("SET ROLE reader; SELECT engage_predict('yes', '{\"a\":1}'::jsonb) IS NOT NULL", database => $db), 't',
+		"$kind: who was granted a model may use it");
+	like($pg->error("SET ROLE reader; SELECT engage_drop('yes')", database => $db), qr/42501: must be owner of model "yes"/,
+		"$kind: but not drop it");
+	like($pg->error("SET ROLE reader; SELECT * FROM engage.artifact", database => $db), qr/42501: permission denied/,
+		"$kind: nor read the artifacts");
+	$pg->query("SET ROLE analyst; SELECT engage_drop('yes')", database => $db);
+
+	# a dump of the restored database restores, too
+	if ($kind eq 'plain')
+	{
+		$pg->query('CREATE DATABASE again');
+		$pg->dump(database => $db, options => [ '-f', "$dir/again" ]);
+		my ($status, $out, $err) = $pg->psql("\\i $dir/again", database => 'again');
+		# the view and the stored scores still name the model that was dropped: they are there, and say so
+		like($err, qr/model "yes" does not exist/, 'a stored view over a dropped model says so at refresh');
+		is($pg->query("SELECT sum(engage_predict('the \"value\"', r)) FROM rows r", database => 'again'),
+			(split /\|/, $before)[2], 'a dump of the restored database scores the same');
+	}
+}
+
+# what happened in the copies did not reach the original
+is($pg->query($scores), $before, 'the original is untouched');
+is(join("\n", map { $pg->query($_) } @registry), join("\n", @rows), 'and so is its registry');
+
+done_testing;
