@@ -197,6 +197,36 @@ copy_forest(const EgForest *f, MemoryContext scratch)
 	return eg_forest_load(&r);
 }
 
+/* The library does not mind when its sums overflow; the reader does. */
+static EgForeignModel *
+read_trained(const EgBoostResult *result)
+{
+	MemoryContext context = CurrentMemoryContext;
+	EgForeignModel *volatile foreign = NULL;
+
+	PG_TRY();
+	{
+		foreign = eg_foreign_model_read(result->bytes, result->len);
+	}
+	PG_CATCH();
+	{
+		ErrorData  *e;
+
+		if (geterrcode() != ERRCODE_DATA_CORRUPTED)
+			PG_RE_THROW();
+		MemoryContextSwitchTo(context);
+		e = CopyErrorData();
+		FlushErrorState();
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_EXCEPTION),
+				 errmsg("the training diverged"),
+				 errdetail_internal("%s", e->message),
+				 errhint("Use a smaller learning_rate, or a max_delta_step such as 1.")));
+	}
+	PG_END_TRY();
+	return foreign;
+}
+
 static void *
 boost_fit(const EgDataset *data, const void *params, EgRun *run)
 {
@@ -221,7 +251,7 @@ boost_fit(const EgDataset *data, const void *params, EgRun *run)
 		eg_boost_quantile_train(data, p, run, &result);
 	else
 		boost_train(data, p, objective, run, &result);
-	foreign = eg_foreign_model_read(result.bytes, result.len);
+	foreign = read_trained(&result);
 	MemoryContextSwitchTo(model_context);
 
 	model = palloc0(sizeof(BoostModel));

@@ -133,6 +133,8 @@ reason(const EgRival *r, const EgTrainSpec *spec, const EgSourceData *d, const E
 		if (!same)
 			return "it has other features, and without a key the held-out rows differ";
 	}
+	if (result->split->refrozen)
+		return "the rows that it held out no longer are about the share wanted";
 	if (d->split_is_time && result->split->has_cut && spec->frozen_split)
 	{
 		JsonbValue	v;

@@ -126,8 +126,20 @@ emit(BoundColumn *b, Datum value, float *out)
 {
 	switch (b->cv.op)
 	{
+		case EG_OP_BOOL:
+			out[b->first] = DatumGetBool(value) ? 1.0f : 0.0f;
+			break;
+		case EG_OP_INT2:
+			out[b->first] = (float) DatumGetInt16(value);
+			break;
 		case EG_OP_INT4:
 			out[b->first] = (float) DatumGetInt32(value);
+			break;
+		case EG_OP_INT8:
+			out[b->first] = (float) (double) DatumGetInt64(value);
+			break;
+		case EG_OP_FLOAT4:
+			out[b->first] = eg_to_float(DatumGetFloat4(value));
 			break;
 		case EG_OP_FLOAT8:
 			out[b->first] = eg_to_float(DatumGetFloat8(value));
@@ -154,7 +166,7 @@ emit_pointer(BoundColumn *b, const char *p, float *out)
 			out[b->first] = (float) *(const int32 *) p;
 			break;
 		case EG_OP_INT8:
-			out[b->first] = (float) *(const int64 *) p;
+			out[b->first] = (float) (double) *(const int64 *) p;	/* rounded as in training */
 			break;
 		case EG_OP_FLOAT4:
 			out[b->first] = eg_to_float(*(const float4 *) p);

@@ -19,6 +19,9 @@
 
 #include "store/split.h"
 
+/* below it a share of the rows is a matter of luck */
+#define MIN_ROWS_TO_REFREEZE	30
+
 /* splitmix64's finalizer: spreads the bits of hash and seed */
 static uint64
 mix(uint64 x)
@@ -195,6 +198,38 @@ add_limit(EgSplit *s, const char *stratum, uint64 limit)
 	s->limits[s->n++] = limit;
 }
 
+static void
+set_limit(EgSplit *s, const char *stratum, uint64 limit)
+{
+	int			i;
+
+	for (i = 0; i < s->n; i++)
+	{
+		if (strcmp(s->strata[i], stratum) == 0)
+		{
+			s->limits[i] = limit;
+			return;
+		}
+	}
+	add_limit(s, stratum, limit);
+}
+
+/*
+ * Does a frozen limit still hold out about the share wanted?  One that was
+ * found on a handful of rows may not, and would leave nothing to learn from.
+ */
+static bool
+limit_fits(const uint64 *hashes, Size n, uint64 limit, double share)
+{
+	Size		below = 0,
+				i;
+
+	for (i = 0; i < n; i++)
+		below += hashes[i] < limit;
+	return n < MIN_ROWS_TO_REFREEZE ||
+		(below >= n * share / 2 && below <= n * Min(share * 2, (share + 1) / 2));
+}
+
 /* Held out by hash: the limit of each class, found when it is not frozen. */
 static void
 split_by_hash(EgSplit *s, const EgSourceData *d, const int32 *cls, int nclasses,
@@ -212,9 +247,11 @@ split_by_hash(EgSplit *s, const EgSourceData *d, const int32 *cls, int nclasses,
 		const char *stratum = nclasses > 0 ? labels[c] : "";
 		Size		n = 0,
 					k;
+		uint64		was;
+		bool		frozen;
 
-		if (eg_split_limit(s, stratum, &limit[c]))
-			continue;
+		CHECK_FOR_INTERRUPTS();
+		frozen = eg_split_limit(s, stratum, &limit[c]);
 		if (hashes == NULL)
 			hashes = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(uint64) * Max(nrows, 1));
 		for (i = 0; i < nrows; i++)
@@ -222,11 +259,13 @@ split_by_hash(EgSplit *s, const EgSourceData *d, const int32 *cls, int nclasses,
 			if (nclasses == 0 || cls[i] == c)
 				hashes[n++] = d->hash[i];
 		}
-		if (n == 0)
+		if (n == 0 || (frozen && limit_fits(hashes, n, limit[c], s->test_size)))
 			continue;
+		was = limit[c];
 		k = share_of(n, s->test_size);
 		limit[c] = k > 0 ? select_u64(hashes, n, k) : 0;
-		add_limit(s, stratum, limit[c]);
+		s->refrozen |= frozen && limit[c] != was;
+		set_limit(s, stratum, limit[c]);
 	}
 	for (i = 0; i < nrows; i++)
 		part[i] = d->hash[i] < limit[nclasses > 0 ? cls[i] : 0] ? EG_PART_TEST : EG_PART_FIT;

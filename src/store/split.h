@@ -31,6 +31,7 @@ typedef struct EgSplit
 	int			n;
 	char	  **strata;			/* (n) class label; "" when the target is a number */
 	uint64	   *limits;			/* (n) held out below it */
+	bool		refrozen;		/* limits that no longer fit the data were found anew */
 	bool		has_cut;		/* split on a time column ... */
 	double		cut;			/* ... at this time, in the column's seconds */
 } EgSplit;

@@ -21,7 +21,7 @@ import numpy as np
 import xgboost as xgb
 
 from engage_models import (Tap, auc, bits_differ, encode, export, feature_types, literal, load_table, names,
-                           read_container, read_schema, rows, sql)
+                           read_schema, rows, sql)
 
 tap = Tap()
 
@@ -59,7 +59,7 @@ def load():
     load_table('credit', 'credit.csv')
     load_table('mlc', 'mlc_churn.csv')
     load_table('ames', 'ames.csv')
-    sql("CREATE TABLE sample AS SELECT * FROM engage_sample_customers(4000, 7)")
+    sql("CREATE TABLE sample AS SELECT * FROM engage_sample_customers(3000, 7)")
 
     # a column that says which rows are held out, so that the package can be given the same
     for table, key in KEYS.items():

@@ -10,7 +10,7 @@ FROM generate_series(1, 300) i;
 ALTER TABLE whole ADD y float8, ADD b boolean, ADD k text, ADD n integer, ADD t float8, ADD e boolean, ADD q integer;
 UPDATE whole SET y = 10 * x1 + x2 / 10.0 + length(coalesce(c, '')) + id * 17 % 10 / 10.0;
 UPDATE whole SET b = y > 11, k = CASE WHEN y > 14 THEN 'high' WHEN y > 8 THEN 'mid' ELSE 'low' END,
-	n = floor(y / 3), t = 1 + y, e = id % 4 > 0, q = id / 10;
+	n = floor(y / 3), t = 1 + y * (1 + id * 37 % 50 / 10.0), e = id % 4 > 0, q = id / 10;
 
 -- what each task is to learn, how it is told so, and how it answers
 CREATE TABLE learn (task text PRIMARY KEY, target text, more text, score text);
@@ -28,6 +28,11 @@ DECLARE
 	l learn;
 BEGIN
 	SELECT * INTO l FROM learn WHERE learn.task = s.task;
+
+	-- a model's first version decides which rows are held out from all later ones: begin anew
+	IF model = 'trial' AND EXISTS (SELECT FROM engage.models m WHERE m.model = 'trial') THEN
+		PERFORM engage_drop('trial');
+	END IF;
 	EXECUTE format('SELECT engage_train(%L, %L, target => %L, algorithm => %L, task => %L, params => %L, features => %L, seed => 7, deploy => ''always'''
 		|| CASE WHEN l.more = '' THEN ', key => ''id''' ELSE l.more END || ')',
 		model, source, l.target, s.algorithm, s.task, params, features);
@@ -130,7 +135,7 @@ DECLARE
 BEGIN
 	FOREACH n IN ARRAY '{0,1,2,3,5}'::int[] LOOP
 		e := train_error(s, format('SELECT * FROM whole WHERE id <= %s', n));
-		IF e !~ '^22' OR (n < 2 AND e IS NULL) THEN RETURN format('%s rows: %s', n, e); END IF;
+		IF e !~ '^22' OR (e IS NULL AND (n = 0 OR n = 1 AND s.task <> 'survival')) THEN RETURN format('%s rows: %s', n, e); END IF;
 	END LOOP;
 	RETURN NULL;
 END $$;
