@@ -214,6 +214,10 @@ eg_boost_threads(const EgDataset *data, const EgRun *run)
 	 */
 	if (data->task == EG_RANKING && eg_xgb_version_num() < 20000)
 		return 1;
+
+	/* since version 2 it estimates the base score by a sum that each thread begins anew */
+	if (data->task == EG_SURVIVAL && eg_xgb_version_num() >= 20000)
+		return 1;
 	return (int) Min((Size) run->threads, useful);
 }
 

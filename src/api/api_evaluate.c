@@ -1,0 +1,270 @@
+/*-------------------------------------------------------------------------
+ *
+ * api_evaluate.c
+ *	  engage_evaluate(), engage_confusion(): how good a model is on a source.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/json.h"
+#include "utils/jsonb.h"
+#include "utils/memutils.h"
+
+#include "api/evaluate.h"
+#include "engage.h"
+#include "eval/metrics.h"
+#include "store/registry.h"
+#include "store/score.h"
+
+PG_FUNCTION_INFO_V1(engage_evaluate);
+PG_FUNCTION_INFO_V1(engage_confusion);
+
+/* ----------
+ * Arguments and results
+ * ----------
+ */
+
+char *
+eg_text_argument(FunctionCallInfo fcinfo, int i)
+{
+	return i < 0 || PG_ARGISNULL(i) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(i));
+}
+
+static EgScored *
+scored(FunctionCallInfo fcinfo, EgEvaluateSpec *spec)
+{
+	static const char *const names[] = {"model", "source"};
+	EgRun		run = {0};
+	int			i;
+
+	for (i = 0; i < 2; i++)
+	{
+		if (PG_ARGISNULL(i))
+			ereport(ERROR,
+					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+					 errmsg("argument \"%s\" must not be NULL", names[i])));
+	}
+	spec->model = eg_text_argument(fcinfo, 0);
+	spec->source = eg_text_argument(fcinfo, 1);
+	run.threads = 1;
+	run.memory_limit = (Size) eg_max_memory * 1024;
+	return eg_score_source(spec, &run);
+}
+
+EgScored *
+eg_scored_argument(FunctionCallInfo fcinfo, int target, int weight)
+{
+	EgEvaluateSpec spec = {0};
+
+	spec.target = eg_text_argument(fcinfo, target);
+	spec.weight = weight < 0 ? "" : eg_text_argument(fcinfo, weight);
+	return scored(fcinfo, &spec);
+}
+
+void
+eg_require_classes(const EgScored *s, bool binary, const char *function)
+{
+	if (s->nclasses > 0 && (s->task == EG_BINARY || !binary))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("%s is for models of %s, and model \"%s\" has the task %s", function,
+					binary ? "two classes" : "classes", s->model, eg_task_name(s->task)),
+			 errhint("Use engage_evaluate().")));
+}
+
+Tuplestorestate *
+eg_result_rows(FunctionCallInfo fcinfo, TupleDesc *desc)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	MemoryContext old;
+	Tuplestorestate *store;
+
+	if (rsinfo == NULL || !IsA(rsinfo, ReturnSetInfo) || !(rsinfo->allowedModes & SFRM_Materialize))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("set-valued function called in context that cannot accept a set")));
+	old = MemoryContextSwitchTo(rsinfo->econtext->ecxt_per_query_memory);
+	if (get_call_result_type(fcinfo, NULL, desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	*desc = BlessTupleDesc(*desc);
+	store = tuplestore_begin_heap(true, false, work_mem);
+	rsinfo->returnMode = SFRM_Materialize;
+	rsinfo->setResult = store;
+	rsinfo->setDesc = *desc;
+	MemoryContextSwitchTo(old);
+	return store;
+}
+
+/* ----------
+ * Metrics
+ * ----------
+ */
+
+/*
+ * For the metrics a survival score is a risk; the accelerated failure time
+ * model predicts a time, the opposite.
+ */
+static const double *
+risks(const EgScored *s, const Jsonb *params)
+{
+	char	   *objective = eg_jsonb_text(params, "objective");
+	double	   *risk;
+	Size		i;
+
+	if (objective == NULL || strcmp(objective, "survival:aft") != 0)
+		return s->score;
+	risk = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(double) * Max(s->n, 1));
+	for (i = 0; i < s->n; i++)
+		risk[i] = -s->score[i];
+	return risk;
+}
+
+static EgMetricInput
+metric_input(const EgScored *s)
+{
+	EgMetricInput in = {0};
+	const char *params = s->params ? s->params : "{}";
+	int			n;
+
+	in.task = s->task;
+	in.n = s->n;
+	in.width = s->width;
+	in.truth = s->truth;
+	in.score = s->score;
+	in.weight = s->weight;
+	in.group = s->group;
+	in.event = s->event;
+	in.nclasses = s->nclasses;
+	in.labels = (const char *const *) s->labels;
+	if (s->task == EG_QUANTILE)
+	{
+		in.quantiles = eg_json_numbers(params, "quantiles", &n);
+		if (in.quantiles == NULL || n != s->width)
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					 errmsg("model \"%s\" does not say which quantiles it predicts", s->model)));
+	}
+	if (s->task == EG_SURVIVAL)
+		in.score = risks(s, DatumGetJsonbP(DirectFunctionCall1(jsonb_in,
+															   CStringGetDatum(params))));
+	return in;
+}
+
+static void
+put_rows(StringInfo out, const char *name, int64 n)
+{
+	if (n > 0)
+		appendStringInfo(out, ", \"%s\": %lld", name, (long long) n);
+}
+
+/*
+ * engage_evaluate(model, source, target, weight, group_by, event): every
+ * metric of the model's task as a JSON object.
+ */
+Datum
+engage_evaluate(PG_FUNCTION_ARGS)
+{
+	EgEvaluateSpec spec = {0};
+	EgScored   *s;
+	EgMetricInput in;
+	StringInfoData metrics,
+				out;
+
+	spec.target = eg_text_argument(fcinfo, 2);
+	spec.weight = eg_text_argument(fcinfo, 3);
+	spec.group_by = eg_text_argument(fcinfo, 4);
+	spec.event = eg_text_argument(fcinfo, 5);
+	s = scored(fcinfo, &spec);
+	in = metric_input(s);
+	initStringInfo(&metrics);
+	eg_metrics_json(&metrics, &in);
+
+	initStringInfo(&out);
+	appendStringInfoString(&out, "{\"model\": ");
+	escape_json(&out, s->model);
+	appendStringInfo(&out, ", \"version\": \"%s\", \"task\": \"%s\"", s->version,
+					 eg_task_name(s->task));
+	put_rows(&out, "rows_without_target", s->nskipped);
+	put_rows(&out, "rows_of_other_classes", s->nunknown);
+	appendStringInfo(&out, ", %s", metrics.data + 1);	/* without its brace */
+	PG_RETURN_DATUM(DirectFunctionCall1(jsonb_in, CStringGetDatum(out.data)));
+}
+
+/* ----------
+ * Confusion
+ * ----------
+ */
+
+static int
+predicted_class(const EgScored *s, const double *score, double threshold)
+{
+	int			best = 0;
+	int			k;
+
+	if (s->task == EG_BINARY)
+		return score[0] >= threshold;
+	for (k = 1; k < s->width; k++)
+	{
+		if (score[k] > score[best])
+			best = k;
+	}
+	return best;
+}
+
+static Datum
+class_text(const EgScored *s, int k)
+{
+	return CStringGetTextDatum(k < s->nlabels ? s->labels[k] : psprintf("%d", k));
+}
+
+/*
+ * engage_confusion(model, source, target, threshold): actual, predicted,
+ * count, for every pair of classes.
+ */
+Datum
+engage_confusion(PG_FUNCTION_ARGS)
+{
+	EgScored   *s = eg_scored_argument(fcinfo, 2, -1);
+	double		threshold = PG_ARGISNULL(3) ? s->threshold : PG_GETARG_FLOAT8(3);
+	Tuplestorestate *store;
+	TupleDesc	desc;
+	int64	   *counts;
+	Size		i;
+	int			t,
+				p;
+
+	eg_require_classes(s, false, "engage_confusion()");
+	if (!PG_ARGISNULL(3) && s->task != EG_BINARY)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("argument \"threshold\" is for models of two classes")));
+	counts = palloc0(sizeof(int64) * s->nclasses * s->nclasses);
+	for (i = 0; i < s->n; i++)
+	{
+		p = predicted_class(s, s->score + i * s->width, threshold);
+		counts[(int) s->truth[i] * s->nclasses + p]++;
+	}
+	store = eg_result_rows(fcinfo, &desc);
+	for (t = 0; t < s->nclasses; t++)
+	{
+		for (p = 0; p < s->nclasses; p++)
+		{
+			Datum		values[3];
+			bool		nulls[3] = {false};
+
+			values[0] = class_text(s, t);
+			values[1] = class_text(s, p);
+			values[2] = Int64GetDatum(counts[t * s->nclasses + p]);
+			tuplestore_putvalues(store, desc, values, nulls);
+		}
+		CHECK_FOR_INTERRUPTS();
+	}
+	return (Datum) 0;
+}
