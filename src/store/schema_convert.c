@@ -270,7 +270,8 @@ eg_convert_numeric(const char *p)
 	ndigits /= (int) sizeof(int16);
 
 	exponent = NUM_DIGITS * (weight - ndigits + 1);
-	if (ndigits > 5 || exponent < -22 || exponent > 22)
+	/* four digits are below 10^16 and fit into 64 bits; five need not */
+	if (ndigits > 4 || exponent < -22 || exponent > 22)
 		goto slow;
 	for (i = 0; i < ndigits; i++)
 	{
@@ -280,7 +281,7 @@ eg_convert_numeric(const char *p)
 		m = m * NUM_BASE + (uint64) digit;
 	}
 	if (m > (UINT64CONST(1) << 53))
-		goto slow;				/* five digits are below 10^20, which does fit into 64 bits */
+		goto slow;
 	result = (double) m;
 	if (exponent < 0)
 		result /= power_of_ten[-exponent];

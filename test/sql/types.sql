@@ -174,3 +174,12 @@ SELECT version FROM engage_train('words', 'words', target => 'y', key => 'id', p
 SELECT count(DISTINCT engage_predict('words', r)) AS told_apart, max(abs(engage_predict('words', r) - y)) < 1 AS right FROM words r;
 SELECT engage_predict('words', jsonb_build_object('w', 'never seen')) = engage_predict('words', '{"w": null}'::jsonb) AS unseen_is_missing;
 SELECT count(*) FROM words r WHERE engage_predict('words', r) <> engage_predict('words', jsonb_build_object('w', w));
+
+-- numerics of many digits are the doubles that the server's own cast makes
+CREATE TABLE digits AS SELECT i, ('0.' || lpad((hashint8extended(i, 7) & 9223372036854775807)::text, 19, '0'))::numeric(30, 19)
+	* (10::numeric ^ (i % 30 - 12)) AS n, i % 7 > 3 AS y FROM generate_series(1, 3000) i;
+INSERT INTO digits VALUES (3001, 0.18450641632080078, true), (3002, 18450641632080078.5, false), (3003, -99999999999999999999, true);
+SELECT version FROM engage_train('digits', 'digits', target => 'y', exclude => '{i}', params => '{"n_estimators":30}');
+SELECT count(*) FROM digits d, LATERAL (SELECT d.n::float8 AS n) f
+WHERE engage_predict('digits', d) IS DISTINCT FROM engage_predict('digits', f)
+	OR engage_predict('digits', d) IS DISTINCT FROM engage_predict('digits', jsonb_build_object('n', d.n));
