@@ -23,6 +23,8 @@ CREATE FUNCTION engage_train(
 	group_by text DEFAULT NULL,
 	event text DEFAULT NULL,
 	partition_by text DEFAULT NULL,
+	intervals float8 DEFAULT NULL,
+	calibrate text DEFAULT NULL,
 	OUT model text,
 	OUT version text,
 	OUT algorithm text,
@@ -36,7 +38,7 @@ RETURNS record
 AS 'MODULE_PATHNAME', 'engage_train'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION engage_train(text, text, text, text, jsonb, text, text, text[], text[], text, text,
-	float8, text, bigint, text, float8, text, text, text, text)
+	float8, text, bigint, text, float8, text, text, text, text, float8, text)
 IS 'train a model on a table, a view or a query, store it as a new version, deploy it when it is better';
 
 CREATE FUNCTION engage_retrain(

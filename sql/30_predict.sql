@@ -98,3 +98,47 @@ AS 'MODULE_PATHNAME', 'engage_predict_quantiles_jsonb'
 LANGUAGE C STABLE STRICT PARALLEL SAFE COST 200;
 COMMENT ON FUNCTION engage_predict_quantiles(text, jsonb)
 IS 'quantiles of a JSON object in ascending order, as trained with task => ''quantile''';
+
+CREATE FUNCTION engage_predict_interval_columns(model text, names text[], presence oid, VARIADIC columns "any")
+RETURNS float8[]
+AS 'MODULE_PATHNAME', 'engage_predict_interval_columns'
+LANGUAGE C STABLE PARALLEL SAFE COST 100;
+COMMENT ON FUNCTION engage_predict_interval_columns(text, text[], oid, "any")
+IS 'what the planner makes of engage_predict_interval over a row; names are those of the columns';
+
+CREATE FUNCTION engage_predict_interval(model text, "row" record)
+RETURNS float8[]
+AS 'MODULE_PATHNAME', 'engage_predict_interval_row'
+LANGUAGE C STABLE STRICT PARALLEL SAFE COST 100
+SUPPORT engage_predict_support;
+COMMENT ON FUNCTION engage_predict_interval(text, record)
+IS 'interval around the prediction of a row as {lower, upper}, as trained with intervals => 0.9';
+
+CREATE FUNCTION engage_predict_interval(model text, "row" jsonb)
+RETURNS float8[]
+AS 'MODULE_PATHNAME', 'engage_predict_interval_jsonb'
+LANGUAGE C STABLE STRICT PARALLEL SAFE COST 200;
+COMMENT ON FUNCTION engage_predict_interval(text, jsonb)
+IS 'interval around the prediction of a JSON object as {lower, upper}, as trained with intervals => 0.9';
+
+CREATE FUNCTION engage_predict_set_columns(model text, names text[], presence oid, VARIADIC columns "any")
+RETURNS text[]
+AS 'MODULE_PATHNAME', 'engage_predict_set_columns'
+LANGUAGE C STABLE PARALLEL SAFE COST 100;
+COMMENT ON FUNCTION engage_predict_set_columns(text, text[], oid, "any")
+IS 'what the planner makes of engage_predict_set over a row; names are those of the columns';
+
+CREATE FUNCTION engage_predict_set(model text, "row" record)
+RETURNS text[]
+AS 'MODULE_PATHNAME', 'engage_predict_set_row'
+LANGUAGE C STABLE STRICT PARALLEL SAFE COST 100
+SUPPORT engage_predict_support;
+COMMENT ON FUNCTION engage_predict_set(text, record)
+IS 'classes that a row may have, the most probable first, as trained with intervals => 0.9';
+
+CREATE FUNCTION engage_predict_set(model text, "row" jsonb)
+RETURNS text[]
+AS 'MODULE_PATHNAME', 'engage_predict_set_jsonb'
+LANGUAGE C STABLE STRICT PARALLEL SAFE COST 200;
+COMMENT ON FUNCTION engage_predict_set(text, jsonb)
+IS 'classes that a JSON object may have, the most probable first, as trained with intervals => 0.9';

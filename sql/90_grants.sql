@@ -12,3 +12,4 @@ REVOKE ALL ON ALL SEQUENCES IN SCHEMA engage FROM PUBLIC;
 
 GRANT USAGE ON SCHEMA engage TO PUBLIC;
 GRANT SELECT ON engage.models, engage.versions, engage.events TO PUBLIC;
+GRANT SELECT ON engage.trials TO PUBLIC;

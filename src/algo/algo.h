@@ -65,6 +65,7 @@ typedef struct EgDataset
 	int			nclasses;		/* classification: targets are 0 .. nclasses-1 */
 	const int  *ncategories;	/* (ncols) 0 = number, else codes 0 .. n-1 */
 	const char *const *names;	/* (ncols) feature names */
+	const char *const *const *categories;	/* (ncols) words of the codes; NULL: unknown */
 } EgDataset;
 
 typedef struct EgAlgorithm

@@ -13,9 +13,31 @@
 #include "algo/algo.h"
 #include "lib/stringinfo.h"
 
+extern const EgAlgorithm eg_decision_tree;
+extern const EgAlgorithm eg_ensemble;
+extern const EgAlgorithm eg_extra_trees;
+extern const EgAlgorithm eg_glm;
+extern const EgAlgorithm eg_knn;
+extern const EgAlgorithm eg_leafwise_boosting;
+extern const EgAlgorithm eg_linear_regression;
+extern const EgAlgorithm eg_logistic_regression;
+extern const EgAlgorithm eg_mlp;
+extern const EgAlgorithm eg_naive_bayes;
+extern const EgAlgorithm eg_random_forest;
 extern const EgAlgorithm eg_xgboost;
 
 const EgAlgorithm *const eg_algorithms[] = {
+	&eg_decision_tree,
+	&eg_ensemble,
+	&eg_extra_trees,
+	&eg_glm,
+	&eg_knn,
+	&eg_leafwise_boosting,
+	&eg_linear_regression,
+	&eg_logistic_regression,
+	&eg_mlp,
+	&eg_naive_bayes,
+	&eg_random_forest,
 	&eg_xgboost,
 	NULL
 };

@@ -89,7 +89,97 @@ static bool
 said_elsewhere(const char *key)
 {
 	return strcmp(key, "features") == 0 || strcmp(key, "columns") == 0 ||
-		   strcmp(key, "params") == 0;
+		   strcmp(key, "params") == 0 || strcmp(key, "rule_parts") == 0;
+}
+
+#define MAX_TABLE_COLUMNS	16
+
+/* One cell of a table. */
+static char *
+cell_text(JsonbContainer *row, int column)
+{
+	JsonbValue *v = getIthJsonbValueFromContainer(row, column);
+	char	   *text = v != NULL ? value_text(v) : NULL;
+
+	return text != NULL ? text : "";
+}
+
+/*
+ * An array of rows, the first of which holds the names of the columns, as a
+ * table.  False when the value is none.
+ */
+static bool
+put_table(StringInfo out, const char *name, const JsonbValue *v)
+{
+	JsonbContainer *table = v->type == jbvBinary ? v->val.binary.data : NULL;
+	JsonbContainer *row;
+	JsonbValue *first;
+	int			width[MAX_TABLE_COLUMNS] = {0};
+	int			ncolumns;
+
+	if (table == NULL || !JsonContainerIsArray(table) || JsonContainerSize(table) < 2)
+		return false;
+	first = getIthJsonbValueFromContainer(table, 0);
+	if (first->type != jbvBinary || !JsonContainerIsArray(first->val.binary.data) ||
+		JsonContainerSize(first->val.binary.data) == 0)
+		return false;
+	row = first->val.binary.data;
+	ncolumns = Min(JsonContainerSize(row), MAX_TABLE_COLUMNS);
+	if (getIthJsonbValueFromContainer(row, 0)->type != jbvString)
+		return false;
+
+	for (int pass = 0; pass < 2; pass++)
+	{
+		if (pass == 1)
+			appendStringInfo(out, "  %s\n", name);
+		for (int i = 0; i < JsonContainerSize(table); i++)
+		{
+			JsonbValue *value = getIthJsonbValueFromContainer(table, i);
+
+			if (value->type != jbvBinary || !JsonContainerIsArray(value->val.binary.data))
+				continue;
+			for (int j = 0; j < ncolumns; j++)
+			{
+				char	   *text = cell_text(value->val.binary.data, j);
+				JsonbValue *cell = getIthJsonbValueFromContainer(value->val.binary.data, j);
+				bool		left = cell != NULL && cell->type == jbvString && i > 0;
+
+				if (pass == 0)
+					width[j] = Max(width[j], (int) strlen(text));
+				else if (left || (i == 0 && strcmp(text, "name") == 0))
+					appendStringInfo(out, "%s%-*s", j > 0 ? "  " : "    ", width[j], text);
+				else
+					appendStringInfo(out, "%s%*s", j > 0 ? "  " : "    ", width[j], text);
+			}
+			if (pass == 1)
+				appendStringInfoChar(out, '\n');
+		}
+	}
+	return true;
+}
+
+/* An array of texts too long for one line, a line each.  False when the value is none. */
+static bool
+put_lines(StringInfo out, const char *name, const JsonbValue *v)
+{
+	JsonbContainer *array = v->type == jbvBinary ? v->val.binary.data : NULL;
+	int			n = array != NULL && JsonContainerIsArray(array) ? JsonContainerSize(array) : 0;
+
+	if (n == 0 || v->val.binary.len < MAX_TEXT)
+		return false;
+	for (int i = 0; i < n; i++)
+	{
+		if (getIthJsonbValueFromContainer(array, i)->type != jbvString)
+			return false;
+	}
+	appendStringInfo(out, "  %s\n", name);
+	for (int i = 0; i < n; i++)
+	{
+		JsonbValue *text = getIthJsonbValueFromContainer(array, i);
+
+		appendStringInfo(out, "    %.*s\n", text->val.string.len, text->val.string.val);
+	}
+	return true;
 }
 
 /* Every member but nulls and what is said elsewhere. */
@@ -111,7 +201,8 @@ put_object(StringInfo out, const char *title, const Jsonb *object)
 
 		if (token == WJB_KEY)
 			key = pnstrdup(v.val.string.val, v.val.string.len);
-		else if (token == WJB_VALUE && !said_elsewhere(key) && (text = value_text(&v)) != NULL)
+		else if (token == WJB_VALUE && !said_elsewhere(key) && !put_table(out, key, &v) &&
+				 !put_lines(out, key, &v) && (text = value_text(&v)) != NULL)
 			put_line(out, key, "%s", text);
 	}
 }

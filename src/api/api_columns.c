@@ -41,6 +41,8 @@ PG_FUNCTION_INFO_V1(engage_predict_columns);
 PG_FUNCTION_INFO_V1(engage_predict_class_columns);
 PG_FUNCTION_INFO_V1(engage_predict_proba_columns);
 PG_FUNCTION_INFO_V1(engage_predict_quantiles_columns);
+PG_FUNCTION_INFO_V1(engage_predict_interval_columns);
+PG_FUNCTION_INFO_V1(engage_predict_set_columns);
 
 /* arguments before the columns: model, names, presence */
 #define FIRST_COLUMN 3
@@ -290,4 +292,16 @@ Datum
 engage_predict_quantiles_columns(PG_FUNCTION_ARGS)
 {
 	return predict_columns(fcinfo, EG_OUT_QUANTILES);
+}
+
+Datum
+engage_predict_interval_columns(PG_FUNCTION_ARGS)
+{
+	return predict_columns(fcinfo, EG_OUT_INTERVAL);
+}
+
+Datum
+engage_predict_set_columns(PG_FUNCTION_ARGS)
+{
+	return predict_columns(fcinfo, EG_OUT_SET);
 }

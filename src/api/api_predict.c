@@ -2,7 +2,7 @@
  *
  * api_predict.c
  *	  engage_predict() and its sisters: a whole row or a JSON object to a
- *	  number, a class, probabilities, quantiles.
+ *	  number, a class, probabilities, quantiles, an interval, a set of classes.
  *
  * fn_extra holds what one call site needs again: the version, its compiled
  * model, the binding of the row's type.  A name is resolved once a snapshot,
@@ -37,6 +37,10 @@ PG_FUNCTION_INFO_V1(engage_predict_proba_row);
 PG_FUNCTION_INFO_V1(engage_predict_proba_jsonb);
 PG_FUNCTION_INFO_V1(engage_predict_quantiles_row);
 PG_FUNCTION_INFO_V1(engage_predict_quantiles_jsonb);
+PG_FUNCTION_INFO_V1(engage_predict_interval_row);
+PG_FUNCTION_INFO_V1(engage_predict_interval_jsonb);
+PG_FUNCTION_INFO_V1(engage_predict_set_row);
+PG_FUNCTION_INFO_V1(engage_predict_set_jsonb);
 
 /* Identity of a snapshot, as far as one backend can tell two apart. */
 typedef struct SnapshotId
@@ -211,6 +215,74 @@ quantiles_datum(const EgScorer *s, const double *out)
 										   FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
 }
 
+/* Calibration of the part that scored the row; classes tells sets from intervals. */
+static const EgConformal *
+need_conformal(const EgScorer *s, bool classes)
+{
+	const EgConformal *c = s->used->conformal;
+	bool		has_classes = s->model->task == EG_BINARY || s->model->task == EG_MULTICLASS;
+
+	if (classes != has_classes)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("model \"%s\" has the task %s and no %s", s->model->model,
+						eg_task_name(s->model->task), classes ? "classes" : "intervals"),
+				 has_classes ? errhint("Use engage_predict_set().") : 0));
+	if (c == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("version %s of model \"%s\" was trained without intervals",
+						s->model->version, s->model->model),
+				 errhint("Train it with intervals => 0.9.")));
+	return c;
+}
+
+static Datum
+interval_datum(const EgScorer *s, const double *out)
+{
+	double		bounds[2];
+	Datum		items[2];
+
+	eg_conformal_interval(need_conformal(s, false), out, &bounds[0], &bounds[1]);
+	items[0] = Float8GetDatum(bounds[0]);
+	items[1] = Float8GetDatum(bounds[1]);
+	return PointerGetDatum(construct_array(items, 2, FLOAT8OID, sizeof(float8), FLOAT8PASSBYVAL,
+										   TYPALIGN_DOUBLE));
+}
+
+/* The classes that the truth may be, the most probable first. */
+static Datum
+set_datum(const EgScorer *s, const double *out)
+{
+	const EgConformal *c = need_conformal(s, true);
+	int			n = s->model->task == EG_BINARY ? 2 : s->width;
+	int		   *members = palloc(sizeof(int) * n);
+	Datum	   *items = palloc(sizeof(Datum) * n);
+	int			count = 0;
+	int			i,
+				k;
+
+	for (k = 0; k < n; k++)
+	{
+		double		p = n == s->width ? out[k] : k == 1 ? out[0] : 1 - out[0];
+
+		if (!eg_conformal_member(c, out, s->width, k))
+			continue;
+		for (i = count++; i > 0; i--)
+		{
+			int			other = members[i - 1];
+
+			if ((n == s->width ? out[other] : other == 1 ? out[0] : 1 - out[0]) >= p)
+				break;
+			members[i] = other;
+		}
+		members[i] = k;
+	}
+	for (i = 0; i < count; i++)
+		items[i] = CStringGetTextDatum(label(s, members[i]));
+	return PointerGetDatum(construct_array(items, count, TEXTOID, -1, false, TYPALIGN_INT));
+}
+
 Datum
 eg_output_datum(EgOutput output, const EgScorer *s, const double *out)
 {
@@ -224,6 +296,10 @@ eg_output_datum(EgOutput output, const EgScorer *s, const double *out)
 			return proba_datum(s, out);
 		case EG_OUT_QUANTILES:
 			return quantiles_datum(s, out);
+		case EG_OUT_INTERVAL:
+			return interval_datum(s, out);
+		case EG_OUT_SET:
+			return set_datum(s, out);
 	}
 	return (Datum) 0;			/* keep compiler quiet */
 }
@@ -294,4 +370,30 @@ Datum
 engage_predict_quantiles_jsonb(PG_FUNCTION_ARGS)
 {
 	return predict_jsonb(fcinfo, EG_OUT_QUANTILES);
+}
+
+/* engage_predict_interval(model text, row record | jsonb) returns float8[] */
+Datum
+engage_predict_interval_row(PG_FUNCTION_ARGS)
+{
+	return predict_row(fcinfo, EG_OUT_INTERVAL);
+}
+
+Datum
+engage_predict_interval_jsonb(PG_FUNCTION_ARGS)
+{
+	return predict_jsonb(fcinfo, EG_OUT_INTERVAL);
+}
+
+/* engage_predict_set(model text, row record | jsonb) returns text[] */
+Datum
+engage_predict_set_row(PG_FUNCTION_ARGS)
+{
+	return predict_row(fcinfo, EG_OUT_SET);
+}
+
+Datum
+engage_predict_set_jsonb(PG_FUNCTION_ARGS)
+{
+	return predict_jsonb(fcinfo, EG_OUT_SET);
 }

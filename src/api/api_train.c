@@ -19,13 +19,11 @@
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
-#include "utils/json.h"
 #include "utils/memutils.h"
 
-#include "api/recipe.h"
+#include "api/trained.h"
 #include "base/xgb.h"
 #include "engage.h"
-#include "eval/metrics.h"
 #include "store/models.h"
 #include "store/registry.h"
 #include "store/score.h"
@@ -35,208 +33,10 @@ PG_FUNCTION_INFO_V1(engage_train);
 PG_FUNCTION_INFO_V1(engage_retrain);
 PG_FUNCTION_INFO_V1(engage_verify);
 
-/* What the comparison of champion and challenger found. */
-typedef struct Comparison
-{
-	bool		deploy;
-	const char *metric;
-	double		champion;		/* NaN when not comparable */
-	double		challenger;
-	const char *reason;			/* why not comparable, or NULL */
-	char	   *champion_version;
-} Comparison;
-
 static void
 training_context(void *arg)
 {
 	errcontext("while training model \"%s\"", (const char *) arg);
-}
-
-/*
- * What the metrics are computed from.  For them a survival score is a risk;
- * the accelerated failure time model predicts a time, the opposite.
- */
-static EgMetricInput
-metric_input(const EgTrained *t, const EgHeldOut *h)
-{
-	EgMetricInput in = {0};
-	char	   *objective = eg_json_text(eg_json_parse(t->params), "objective");
-	int			n;
-
-	in.task = t->task;
-	in.n = h->n;
-	in.width = h->width;
-	in.truth = h->truth;
-	in.score = h->score;
-	in.weight = h->weight;
-	in.group = h->group;
-	in.event = h->event;
-	in.nclasses = t->nlabels;
-	in.labels = (const char *const *) t->labels;
-	if (t->task == EG_QUANTILE)
-		in.quantiles = eg_json_numbers(t->params, "quantiles", &n);
-	if (t->task == EG_SURVIVAL && objective && strcmp(objective, "survival:aft") == 0)
-	{
-		double *risk = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(double) * Max(h->n, 1));
-		Size		i;
-
-		for (i = 0; i < h->n; i++)
-			risk[i] = -h->score[i];
-		in.score = risk;
-	}
-	return in;
-}
-
-/* Does the challenger replace the champion?  See docs/reference/train.md, "Deployment". */
-static Comparison
-compare(const EgRecipe *r, const EgTrained *t, const EgCompiled *champion, const char *reason)
-{
-	Comparison	c = {0};
-	EgMetricInput in;
-	double		gain;
-
-	c.metric = eg_metric_primary(t->task);
-	c.champion = c.challenger = NAN;
-	c.champion_version = champion ? champion->version : NULL;
-	if (t->test.n > 0)
-	{
-		in = metric_input(t, &t->test);
-		c.challenger = eg_metric_value(&in, c.metric);
-	}
-	if (champion)
-	{
-		c.reason = reason ? reason : t->not_comparable;
-		if (c.reason == NULL && t->rival.n == 0)
-			c.reason = "no rows are held out";
-		if (c.reason == NULL)
-		{
-			in = metric_input(t, &t->rival);
-			c.champion = eg_metric_value(&in, c.metric);
-		}
-	}
-
-	switch (r->deploy)
-	{
-		case EG_DEPLOY_ALWAYS:
-			c.deploy = true;
-			break;
-		case EG_DEPLOY_NEVER:
-			c.deploy = false;
-			break;
-		case EG_DEPLOY_BETTER:
-			if (champion == NULL)
-				c.deploy = true;
-			else
-			{
-				gain = c.challenger - c.champion;
-				if (!eg_metric_larger_is_better(c.metric))
-					gain = -gain;
-				c.deploy = gain > r->min_improvement;	/* false for NaN */
-			}
-			break;
-	}
-	return c;
-}
-
-static void
-put_number(StringInfo out, const char *name, double v)
-{
-	if (isfinite(v))
-		appendStringInfo(out, ", \"%s\": %.10g", name, v);
-}
-
-static void
-put_comparison(StringInfo out, const Comparison *c)
-{
-	if (c->champion_version == NULL)
-		return;
-	appendStringInfoString(out, ", \"comparison\": {\"champion\": ");
-	escape_json(out, c->champion_version);
-	appendStringInfoString(out, ", \"metric\": ");
-	escape_json(out, c->metric);
-	put_number(out, "champion_value", c->champion);
-	put_number(out, "value", c->challenger);
-	if (c->reason)
-	{
-		appendStringInfoString(out, ", \"not_comparable\": ");
-		escape_json(out, c->reason);
-	}
-	appendStringInfo(out, ", \"better\": %s}", c->deploy ? "true" : "false");
-}
-
-static void
-put_strings(StringInfo out, const char *name, char *const *v, int n)
-{
-	int			i;
-
-	appendStringInfo(out, ", \"%s\": [", name);
-	for (i = 0; i < n; i++)
-	{
-		if (i > 0)
-			appendStringInfoString(out, ", ");
-		escape_json(out, v[i]);
-	}
-	appendStringInfoChar(out, ']');
-}
-
-/* engage.version.data: what the version was made of */
-static Jsonb *
-data_json(const EgRecipe *r, const EgTrained *t, const Comparison *c)
-{
-	static const char *const kinds[] = {"number", "category", "date", "interval", "array"};
-	StringInfoData out;
-	int			i;
-
-	initStringInfo(&out);
-	appendStringInfo(
-		&out,
-		"{\"rows\": %lld, \"rows_train\": %lld, \"rows_validation\": %lld, "
-		"\"rows_test\": %lld, \"rows_without_target\": %lld, \"fingerprint\": \"%016llx\"",
-		(long long) t->nread, (long long) t->nfit, (long long) t->nvalid, (long long) t->test.n,
-		(long long) t->nskipped, (unsigned long long) t->fingerprint);
-	appendStringInfoString(&out, ", \"query\": ");
-	escape_json(&out, t->query);
-	appendStringInfoString(&out, ", \"target\": ");
-	escape_json(&out, r->spec.target);
-	if (t->nlabels > 0)
-		put_strings(&out, "labels", t->labels, t->nlabels);
-	if (t->task == EG_BINARY)
-		appendStringInfoString(&out, ", \"threshold\": 0.5");
-	put_strings(&out, "features", t->schema->names, t->schema->nfeatures);
-
-	appendStringInfoString(&out, ", \"columns\": [");
-	for (i = 0; i < t->schema->ncolumns; i++)
-	{
-		const EgColumn *col = &t->schema->columns[i];
-
-		appendStringInfo(&out, "%s{\"name\": ", i > 0 ? ", " : "");
-		escape_json(&out, col->name);
-		appendStringInfo(&out, ", \"kind\": \"%s\", \"type\": ", kinds[col->kind]);
-		escape_json(&out, col->type ? col->type : "");
-		if (col->kind == EG_COL_CATEGORY)
-			appendStringInfo(&out, ", \"categories\": %d", col->ncategories);
-		if (col->kind == EG_COL_ARRAY)
-			appendStringInfo(&out, ", \"length\": %d", col->width);
-		appendStringInfoChar(&out, '}');
-	}
-	appendStringInfoString(&out, "], \"split\": ");
-	eg_split_to_json(t->split, &out);
-
-	if (r->spec.partition_by)
-	{
-		appendStringInfoString(&out, ", \"parts\": {");
-		for (i = 1; i < t->nparts; i++)
-		{
-			if (i > 1)
-				appendStringInfoString(&out, ", ");
-			escape_json(&out, t->parts[i].value);
-			appendStringInfo(&out, ": %lld", (long long) t->part_rows[i]);
-		}
-		appendStringInfo(&out, "}, \"values_without_part\": %d", t->nfallback);
-	}
-	put_comparison(&out, c);
-	appendStringInfoChar(&out, '}');
-	return eg_json_parse(out.data);
 }
 
 /*
@@ -273,62 +73,6 @@ find_champion(EgRecipe *r, const EgModelRow *m, const char **reason)
 	else if (fabs(strtod(text, NULL) - r->spec.test_size) > 1e-9)
 		*reason = psprintf("it was trained with test_size %s", text);
 	return eg_cache_get(m->deployed, CurrentMemoryContext);
-}
-
-static Datum
-result_row(FunctionCallInfo fcinfo, const EgVersionRow *v, const EgTrained *t, bool deployed)
-{
-	TupleDesc	desc;
-	Datum		values[9];
-	bool		nulls[9] = {false};
-
-	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
-		elog(ERROR, "return type must be a row type");
-	desc = BlessTupleDesc(desc);
-	values[0] = CStringGetTextDatum(v->model);
-	values[1] = CStringGetTextDatum(psprintf("%d.%d.%d", v->major, v->minor, v->patch));
-	values[2] = CStringGetTextDatum(v->algorithm);
-	values[3] = CStringGetTextDatum(v->task);
-	values[4] = Int64GetDatum((int64) (t->nfit + t->nvalid));
-	values[5] = Int64GetDatum((int64) t->test.n);
-	nulls[6] = v->metrics == NULL;
-	values[6] = v->metrics ? JsonbPGetDatum(v->metrics) : (Datum) 0;
-	values[7] = BoolGetDatum(deployed);
-	values[8] = Float8GetDatum(v->seconds);
-	return HeapTupleGetDatum(heap_form_tuple(desc, values, nulls));
-}
-
-static void
-tell_user(const EgRecipe *r, const EgTrained *t, const Comparison *c, const char *version)
-{
-	if (t->nskipped > 0)
-		ereport(NOTICE,
-				(errmsg("%lld of %lld rows have no value of target \"%s\" and were left out",
-						(long long) t->nskipped, (long long) t->nread, r->spec.target)));
-	if (t->nfallback > 0)
-		ereport(
-			NOTICE,
-			(errmsg(
-				 "%d values of partition column \"%s\" have too few rows for a model of their own",
-				 t->nfallback, r->spec.partition_by),
-			 errdetail("Their rows are scored by the model trained on all rows.")));
-	if (r->deploy != EG_DEPLOY_BETTER || c->deploy)
-		return;
-	if (c->reason)
-		ereport(
-			NOTICE,
-			(errmsg(
-				 "version %s was not deployed: it cannot be compared with version %s, because %s",
-				 version, c->champion_version, c->reason),
-			 errhint("Deploy it with engage_deploy('%s', '%s'), or train with deploy => 'always'.",
-					 r->spec.model, version)));
-	else
-		ereport(NOTICE,
-				(errmsg("version %s was not deployed: its %s of %.6g on the held-out rows is not "
-						"better than the %.6g of version %s",
-						version, c->metric, c->challenger, c->champion, c->champion_version),
-				 r->min_improvement != 0 ?
-				 errdetail("It must be better by more than %g.", r->min_improvement) : 0));
 }
 
 /*
@@ -382,7 +126,7 @@ make_run(const EgRecipe *r)
  * comparison was with the version before, and says nothing about that one.
  */
 static void
-check_champion(const EgRecipe *r, const EgModelRow *m, int64 champion_id, Comparison *c)
+check_champion(const EgRecipe *r, const EgModelRow *m, int64 champion_id, EgComparison *c)
 {
 	if (m->deployed == champion_id || m->deployed == 0 || r->deploy != EG_DEPLOY_BETTER)
 		return;
@@ -401,8 +145,7 @@ train_and_store(FunctionCallInfo fcinfo, EgRecipe *r)
 	EgVersionRow v = {0};
 	EgTrained  *t;
 	EgCompiled *champion = NULL;
-	EgMetricInput in;
-	Comparison	c;
+	EgComparison c;
 	const char *reason = NULL;
 	int64		model_id = 0,
 				champion_id = 0,
@@ -433,16 +176,8 @@ train_and_store(FunctionCallInfo fcinfo, EgRecipe *r)
 
 	t = train_recipe(r, &run);
 
-	if (t->test.n > 0)
-	{
-		StringInfoData metrics;
-
-		in = metric_input(t, &t->test);
-		initStringInfo(&metrics);
-		eg_metrics_json(&metrics, &in);
-		v.metrics = eg_json_parse(metrics.data);
-	}
-	c = compare(r, t, champion, reason);
+	v.metrics = eg_trained_metrics(t);
+	c = eg_trained_compare(r, t, champion ? champion->version : NULL, reason);
 	INSTR_TIME_SET_CURRENT(stop);
 	INSTR_TIME_SUBTRACT(stop, start);
 
@@ -468,7 +203,7 @@ train_and_store(FunctionCallInfo fcinfo, EgRecipe *r)
 	v.task = (char *) eg_task_name(t->task);
 	v.recipe = eg_recipe_to_json(r);
 	v.params = eg_json_parse(t->params);
-	v.data = data_json(r, t, &c);
+	v.data = eg_trained_data(r, t, &c);
 	v.seed = r->spec.seed;
 	v.library = t->parts[0].library_bytes ? psprintf("xgboost %s", eg_xgb_version()) : NULL;
 	v.seconds = INSTR_TIME_GET_DOUBLE(stop);
@@ -480,8 +215,8 @@ train_and_store(FunctionCallInfo fcinfo, EgRecipe *r)
 		eg_models_deploy(m, version_id, "deploy", NULL);
 
 	error_context_stack = callback.previous;
-	tell_user(r, t, &c, version);
-	return result_row(fcinfo, &v, t, c.deploy);
+	eg_trained_tell(r, t, &c, version);
+	return eg_trained_row(fcinfo, &v, t, c.deploy);
 }
 
 /*
@@ -548,6 +283,13 @@ engage_verify(PG_FUNCTION_ARGS)
 	callback.previous = error_context_stack;
 	error_context_stack = &callback;
 
+	if (eg_json_text(v->data, "updated_from"))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("version %s of model \"%s\" cannot be verified", eg_version_text(v),
+						v->model),
+				 errdetail("It was made by engage_update() from version %s.",
+						   eg_json_text(v->data, "updated_from"))));
 	split = eg_json_text(v->data, "split");
 	r->spec.frozen_split = split ? eg_json_parse(split) : NULL;
 	t = train_recipe(r, &run);

@@ -22,7 +22,9 @@ typedef enum EgOutput
 	EG_OUT_NUMBER,
 	EG_OUT_CLASS,
 	EG_OUT_PROBA,
-	EG_OUT_QUANTILES
+	EG_OUT_QUANTILES,
+	EG_OUT_INTERVAL,
+	EG_OUT_SET
 } EgOutput;
 
 /* The scores of a row as what one of the functions returns. */

@@ -29,7 +29,8 @@ enum
 {
 	ARG_MODEL, ARG_SOURCE, ARG_TARGET, ARG_ALGORITHM, ARG_PARAMS, ARG_TASK, ARG_KEY, ARG_FEATURES,
 	ARG_EXCLUDE, ARG_WEIGHT, ARG_CLASS_WEIGHT, ARG_TEST_SIZE, ARG_SPLIT, ARG_SEED, ARG_DEPLOY,
-	ARG_MIN_IMPROVEMENT, ARG_POSITIVE, ARG_GROUP_BY, ARG_EVENT, ARG_PARTITION_BY
+	ARG_MIN_IMPROVEMENT, ARG_POSITIVE, ARG_GROUP_BY, ARG_EVENT, ARG_PARTITION_BY, ARG_INTERVALS,
+	ARG_CALIBRATE
 };
 
 static const char *const deploy_words[] = {"better", "always", "never", NULL};
@@ -86,14 +87,14 @@ eg_deploy_parse(const char *word)
 	return EG_DEPLOY_NEVER;		/* keep compiler quiet */
 }
 
-static char *
-text_arg(FunctionCallInfo fcinfo, int i)
+char *
+eg_arg_text(FunctionCallInfo fcinfo, int i)
 {
 	return PG_ARGISNULL(i) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(i));
 }
 
-static List *
-names_arg(FunctionCallInfo fcinfo, int i, const char *argument)
+List *
+eg_arg_names(FunctionCallInfo fcinfo, int i, const char *argument)
 {
 	List	   *names = NIL;
 	Datum	   *items;
@@ -126,6 +127,7 @@ static void
 check_recipe(const EgRecipe *r)
 {
 	const EgTrainSpec *s = &r->spec;
+	EgCalibrationMethod method;
 
 	if (s->target == NULL && (s->algorithm->roles & EG_ROLE_BIT(EG_ROLE_TARGET)))
 		ereport(ERROR,
@@ -136,6 +138,16 @@ check_recipe(const EgRecipe *r)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("test_size must be in [0, 0.9], not %g", s->test_size)));
+	if (s->interval != 0 && !(s->interval > 0 && s->interval < 1))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("intervals must be in (0, 1), not %g", s->interval),
+				 errhint("It is the share of rows whose interval is to hold the truth, such as "
+						 "0.9.")));
+	if (s->calibrate && !eg_calibration_parse(s->calibrate, &method))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("calibrate must be 'isotonic' or 'sigmoid', not \"%s\"", s->calibrate)));
 	if (!isfinite(r->min_improvement))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -149,33 +161,35 @@ eg_recipe_from_call(FunctionCallInfo fcinfo)
 	EgTrainSpec *s = &r->spec;
 	char	   *word;
 
-	s->model = text_arg(fcinfo, ARG_MODEL);
-	s->source = text_arg(fcinfo, ARG_SOURCE);
+	s->model = eg_arg_text(fcinfo, ARG_MODEL);
+	s->source = eg_arg_text(fcinfo, ARG_SOURCE);
 	if (s->model == NULL || s->source == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("argument \"%s\" must not be NULL", s->model ? "source" : "model")));
-	s->target = text_arg(fcinfo, ARG_TARGET);
-	word = text_arg(fcinfo, ARG_ALGORITHM);
+	s->target = eg_arg_text(fcinfo, ARG_TARGET);
+	word = eg_arg_text(fcinfo, ARG_ALGORITHM);
 	s->algorithm = eg_algorithm_find(word ? word : "xgboost");
 	s->params = PG_ARGISNULL(ARG_PARAMS) ? NULL : PG_GETARG_JSONB_P(ARG_PARAMS);
-	s->task = text_arg(fcinfo, ARG_TASK);
-	s->key = text_arg(fcinfo, ARG_KEY);
-	s->features = names_arg(fcinfo, ARG_FEATURES, "features");
-	s->exclude = names_arg(fcinfo, ARG_EXCLUDE, "exclude");
-	s->weight = text_arg(fcinfo, ARG_WEIGHT);
-	s->class_weight = text_arg(fcinfo, ARG_CLASS_WEIGHT);
+	s->task = eg_arg_text(fcinfo, ARG_TASK);
+	s->key = eg_arg_text(fcinfo, ARG_KEY);
+	s->features = eg_arg_names(fcinfo, ARG_FEATURES, "features");
+	s->exclude = eg_arg_names(fcinfo, ARG_EXCLUDE, "exclude");
+	s->weight = eg_arg_text(fcinfo, ARG_WEIGHT);
+	s->class_weight = eg_arg_text(fcinfo, ARG_CLASS_WEIGHT);
 	s->test_size = PG_ARGISNULL(ARG_TEST_SIZE) ? 0.2 : PG_GETARG_FLOAT8(ARG_TEST_SIZE);
-	s->split = text_arg(fcinfo, ARG_SPLIT);
+	s->split = eg_arg_text(fcinfo, ARG_SPLIT);
 	s->seed = PG_ARGISNULL(ARG_SEED) ? 1 : PG_GETARG_INT64(ARG_SEED);
-	word = text_arg(fcinfo, ARG_DEPLOY);
+	word = eg_arg_text(fcinfo, ARG_DEPLOY);
 	r->deploy = eg_deploy_parse(word ? word : "better");
 	r->min_improvement =
 		PG_ARGISNULL(ARG_MIN_IMPROVEMENT) ? 0 : PG_GETARG_FLOAT8(ARG_MIN_IMPROVEMENT);
-	s->positive = text_arg(fcinfo, ARG_POSITIVE);
-	s->group_by = text_arg(fcinfo, ARG_GROUP_BY);
-	s->event = text_arg(fcinfo, ARG_EVENT);
-	s->partition_by = text_arg(fcinfo, ARG_PARTITION_BY);
+	s->positive = eg_arg_text(fcinfo, ARG_POSITIVE);
+	s->group_by = eg_arg_text(fcinfo, ARG_GROUP_BY);
+	s->event = eg_arg_text(fcinfo, ARG_EVENT);
+	s->partition_by = eg_arg_text(fcinfo, ARG_PARTITION_BY);
+	s->interval = PG_ARGISNULL(ARG_INTERVALS) ? 0 : PG_GETARG_FLOAT8(ARG_INTERVALS);
+	s->calibrate = eg_arg_text(fcinfo, ARG_CALIBRATE);
 	r->search_path = pstrdup(namespace_search_path);
 	r->author = GetUserNameFromId(GetUserId(), false);
 	check_recipe(r);
@@ -239,6 +253,9 @@ eg_recipe_to_json(const EgRecipe *r)
 	put_text(&out, "group_by", s->group_by);
 	put_text(&out, "event", s->event);
 	put_text(&out, "partition_by", s->partition_by);
+	if (s->interval > 0)
+		appendStringInfo(&out, ", \"intervals\": %.15g", s->interval);
+	put_text(&out, "calibrate", s->calibrate);
 	put_text(&out, "search_path", r->search_path);
 	put_text(&out, "author", r->author);
 	appendStringInfoChar(&out, '}');
@@ -313,6 +330,8 @@ eg_recipe_from_json(const char *model, Jsonb *json)
 	s->group_by = eg_json_text(json, "group_by");
 	s->event = eg_json_text(json, "event");
 	s->partition_by = eg_json_text(json, "partition_by");
+	s->interval = get_number(json, "intervals", 0);
+	s->calibrate = eg_json_text(json, "calibrate");
 	r->search_path = eg_json_text(json, "search_path");
 	r->author = eg_json_text(json, "author");
 	check_recipe(r);

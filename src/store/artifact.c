@@ -11,15 +11,24 @@
  */
 #include "postgres.h"
 
+#include "access/xlog.h"
+#include "catalog/pg_control.h"
+#include "common/hmac.h"
+#include "common/sha2.h"
+
 #include "store/artifact.h"
 
 #define MAGIC				"EGMD"
-#define CONTAINER_VERSION	1
-#define NSECTIONS			4
+#define CONTAINER_VERSION	2
+#define NSECTIONS			7
+#define NREQUIRED			4		/* the first ones; version 1 has no others */
 #define SECTION_HEADER		12		/* tag, length */
 #define CRC_BYTES			4
+#define SEAL_BYTES			PG_SHA256_DIGEST_LENGTH
+#define SEAL_SECTION		(SECTION_HEADER + SEAL_BYTES)
 
-static const char *const section_tags[NSECTIONS] = {"TASK", "SCHM", "PARM", "DATA"};
+static const char *const section_tags[NSECTIONS] = {"TASK", "SCHM", "PARM", "DATA",
+													"CALB", "CONF", "SEAL"};
 
 static void
 put_u64_at(char *p, uint64 v)
@@ -52,6 +61,12 @@ put_section(EgWriter *w, const EgArtifact *a, int section)
 		case 3:
 			a->algorithm->save(a->model, w);
 			break;
+		case 4:
+			eg_calibration_save(a->calibration, w);
+			break;
+		case 5:
+			eg_conformal_save(a->conformal, w);
+			break;
 	}
 	put_u64_at(w->buf.data + length_at, (uint64) (w->buf.len - length_at - 8));
 }
@@ -64,12 +79,16 @@ eg_artifact_save(const EgArtifact *a, Size *len)
 
 	eg_writer_init(&w);
 	eg_put_bytes(&w, MAGIC, 4);
-	eg_put_u16(&w, CONTAINER_VERSION);
+	eg_put_u16(&w, a->calibration || a->conformal ? CONTAINER_VERSION : 1);
 	eg_put_u16(&w, 0);			/* flags: none so far */
 	eg_put_string(&w, a->algorithm->name);
 	eg_put_u16(&w, (uint16) a->algorithm->format);
-	for (i = 0; i < NSECTIONS; i++)
+	for (i = 0; i < NREQUIRED; i++)
 		put_section(&w, a, i);
+	if (a->calibration)
+		put_section(&w, a, 4);
+	if (a->conformal)
+		put_section(&w, a, 5);
 	eg_put_u32(&w, eg_crc32c(w.buf.data, w.buf.len));
 	*len = w.buf.len;
 	return w.buf.data;
@@ -81,8 +100,8 @@ crc_at_end(const uint8 *p)
 	return (uint32) p[0] | (uint32) p[1] << 8 | (uint32) p[2] << 16 | (uint32) p[3] << 24;
 }
 
-/* Magic, version and checksum; what is left to read ends before the checksum. */
-static void
+/* Magic, version (returned) and checksum; what is left to read ends before the checksum. */
+static int
 check_container(EgReader *r)
 {
 	const uint8 *all = r->data;
@@ -104,6 +123,14 @@ check_container(EgReader *r)
 	if (crc_at_end(all + r->len - CRC_BYTES) != eg_crc32c(all, r->len - CRC_BYTES))
 		eg_corrupted(r, "the checksum does not match");
 	r->len -= CRC_BYTES;
+	return version;
+}
+
+static bool
+next_is(const EgReader *r, int section)
+{
+	return r->len - r->pos >= SECTION_HEADER &&
+		memcmp(r->data + r->pos, section_tags[section], 4) == 0;
 }
 
 static void
@@ -152,6 +179,20 @@ check_agreement(EgReader *r, const EgArtifact *a)
 		((a->task == EG_MULTICLASS && a->schema->nlabels != width) ||
 		 (a->task == EG_BINARY && (a->schema->nlabels != 2 || width != 1))))
 		eg_corrupted(r, "there are %d labels for %d outputs", a->schema->nlabels, width);
+	if (a->calibration && ((a->task != EG_BINARY && a->task != EG_MULTICLASS) ||
+						   a->calibration->width != width))
+		eg_corrupted(r, "%d calibration curves do not fit task \"%s\" with %d outputs",
+					 a->calibration->width, eg_task_name(a->task), width);
+	if (a->conformal && a->conformal->upper >= width)
+		eg_corrupted(r, "intervals use output %d of %d", a->conformal->upper, width);
+}
+
+void
+eg_artifact_predict(const EgArtifact *a, const float *x, Size nrows, double *out)
+{
+	a->algorithm->predict(a->model, x, nrows, out);
+	if (a->calibration)
+		eg_calibration_apply(a->calibration, nrows, out);
 }
 
 EgArtifact *
@@ -161,10 +202,11 @@ eg_artifact_load(const void *data, Size len)
 	EgReader	r;
 	EgReader	part;
 	char	   *name;
+	int			version;
 	int			format;
 
 	eg_reader_init(&r, data, len, "model");
-	check_container(&r);
+	version = check_container(&r);
 	name = eg_get_string(&r);
 	if (name == NULL)
 		eg_corrupted(&r, "the algorithm's name is missing");
@@ -201,8 +243,91 @@ eg_artifact_load(const void *data, Size len)
 	a->model = a->algorithm->load(&part, format);
 	end_section(&part, 3);
 
+	if (version >= 2 && next_is(&r, 4))
+	{
+		get_section(&r, 4, &part);
+		a->calibration = eg_calibration_load(&part);
+		end_section(&part, 4);
+	}
+	if (version >= 2 && next_is(&r, 5))
+	{
+		get_section(&r, 5, &part);
+		a->conformal = eg_conformal_load(&part, a->task);
+		end_section(&part, 5);
+	}
+
+	if (version >= 2 && next_is(&r, 6))
+	{
+		get_section(&r, 6, &part);
+		(void) eg_get_bytes(&part, SEAL_BYTES);
+		end_section(&part, 6);
+	}
+
 	if (r.pos != r.len)
 		eg_corrupted(&r, "%zu bytes follow the last section", r.len - r.pos);
 	check_agreement(&r, a);
 	return a;
+}
+
+/* ----------
+ * Seals
+ * ----------
+ */
+
+/* HMAC-SHA-256 with the random number that initdb gave the data directory. */
+static void
+make_seal(const char *bytes, Size len, uint8 *seal)
+{
+	static const char purpose[] = "engage model value";
+	pg_hmac_ctx *ctx = pg_hmac_create(PG_SHA256);
+
+	if (ctx == NULL ||
+		pg_hmac_init(ctx, (const uint8 *) GetMockAuthenticationNonce(),
+					 MOCK_AUTH_NONCE_LEN) < 0 ||
+		pg_hmac_update(ctx, (const uint8 *) purpose, sizeof(purpose)) < 0 ||
+		pg_hmac_update(ctx, (const uint8 *) bytes, len) < 0 ||
+		pg_hmac_final(ctx, seal, SEAL_BYTES) < 0)
+		elog(ERROR, "could not seal a model");
+	pg_hmac_free(ctx);
+}
+
+char *
+eg_artifact_seal(const char *bytes, Size len, Size *sealed_len)
+{
+	Size		body = len - CRC_BYTES;
+	char	   *out = MemoryContextAllocHuge(CurrentMemoryContext, len + SEAL_SECTION);
+	uint32		crc;
+	int			i;
+
+	memcpy(out, bytes, body);
+	out[4] = CONTAINER_VERSION;
+	make_seal(out, body, (uint8 *) out + body + SECTION_HEADER);
+	memcpy(out + body, section_tags[6], 4);
+	put_u64_at(out + body + 4, SEAL_BYTES);
+	crc = eg_crc32c(out, body + SEAL_SECTION);
+	for (i = 0; i < CRC_BYTES; i++)
+		out[body + SEAL_SECTION + i] = (char) (crc >> (8 * i));
+	*sealed_len = len + SEAL_SECTION;
+	return out;
+}
+
+bool
+eg_artifact_is_sealed(const void *bytes, Size len)
+{
+	uint8		seal[SEAL_BYTES];
+	Size		body;
+	int			difference = 0;
+	int			i;
+
+	if (len < 8 + SEAL_SECTION + CRC_BYTES)
+		return false;
+	body = len - CRC_BYTES - SEAL_SECTION;
+	if (memcmp((const char *) bytes + body, section_tags[6], 4) != 0)
+		return false;
+	make_seal(bytes, body, seal);
+
+	/* takes the same time wherever the difference is */
+	for (i = 0; i < SEAL_BYTES; i++)
+		difference |= seal[i] ^ ((const uint8 *) bytes)[body + SECTION_HEADER + i];
+	return difference == 0;
 }

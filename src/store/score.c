@@ -232,7 +232,7 @@ static inline const double *
 compute(EgScorer *s, int part)
 {
 	s->used = s->model->parts[part];
-	s->used->algorithm->predict(s->used->model, s->x, 1, s->out);
+	eg_artifact_predict(s->used, s->x, 1, s->out);
 	return s->out;
 }
 
@@ -289,6 +289,30 @@ eg_scorer_jsonb(EgScorer *s, const Jsonb *row)
 		part = part_of_jsonb(s, row);
 	eg_schema_jsonb(s->model->parts[part]->schema, row, true, s->model->model, s->x);
 	return compute(s, part);
+}
+
+const double *
+eg_scorer_numbers(EgScorer *s, const float *x, int n)
+{
+	const EgSchema *schema = s->model->parts[0]->schema;
+	int			c;
+
+	for (c = 0; c < schema->ncolumns; c++)
+	{
+		if (schema->columns[c].kind != EG_COL_NUMBER)
+			ereport(ERROR,
+					(errcode(ERRCODE_DATATYPE_MISMATCH),
+					 errmsg("column \"%s\" of model \"%s\" is no number",
+							schema->columns[c].name, s->model->model),
+					 errhint("Pass a row or a jsonb object.")));
+	}
+	if (n != schema->nfeatures)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_EXCEPTION),
+				 errmsg("the array has %d elements, but model \"%s\" has %d features", n,
+						s->model->model, schema->nfeatures)));
+	memcpy(s->x, x, sizeof(float) * n);
+	return compute(s, 0);
 }
 
 char *

@@ -48,6 +48,9 @@ extern bool eg_scorer_has_values(const EgScorer *s);
 extern const double *eg_scorer_values(EgScorer *s, TupleDesc desc, const Datum *values,
 									  const bool *nulls);
 
+/* The same from numbers in the order of the features; error for other columns. */
+extern const double *eg_scorer_numbers(EgScorer *s, const float *x, int n);
+
 /* NULL, or why rows of this type cannot be scored (palloc'd). */
 extern char *eg_scorer_unfit(EgScorer *s, TupleDesc desc);
 

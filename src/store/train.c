@@ -34,13 +34,15 @@ typedef struct TrainState
 	EgTarget   *target;
 	void	   *params;
 	double	   *class_weights;
-	Size		nlearn;			/* fit and validation rows, the first ones */
+	Size		rows[EG_NROWS]; /* of each kind, in this order the first ones */
+	Size		nlearn;			/* fit and validation rows */
+	Size		ntrain;			/* these and those for calibration; the rest is held out */
 	EgTrained  *result;
 	EgProgress	progress;
 } TrainState;
 
-static void
-check_weights(const EgTrainSpec *spec, const EgSourceData *d)
+void
+eg_train_check_weights(const EgTrainSpec *spec, const EgSourceData *d)
 {
 	Size		i;
 	double		sum = 0;
@@ -100,12 +102,26 @@ pick(const double *v, const Size *rows, Size n)
 	return out;
 }
 
+/* The words of each feature that is a category. */
+const char *const *const *
+eg_train_category_words(const EgSchema *s)
+{
+	const char *const **words = palloc0(Max(s->nfeatures, 1) * sizeof(*words));
+
+	for (int i = 0; i < s->ncolumns; i++)
+	{
+		if (s->columns[i].ncategories > 0)
+			words[s->columns[i].first] = (const char *const *) s->columns[i].categories;
+	}
+	return words;
+}
+
 /*
- * Learn from the given rows (NULL: the first nlearn; nfit of them to fit on),
- * write the artifact.  Everything else is gone on return.
+ * Learn from the given rows (NULL: the first ntrain), of each kind as many as
+ * count says; write the artifact.  Everything else is gone on return.
  */
 static void
-train_part(TrainState *s, const char *value, const Size *rows, Size nfit, Size nvalid,
+train_part(TrainState *s, const char *value, const Size *rows, const Size count[EG_NROWS],
 		   EgArtifactPart *out)
 {
 	MemoryContext result_context = CurrentMemoryContext;
@@ -113,9 +129,11 @@ train_part(TrainState *s, const char *value, const Size *rows, Size nfit, Size n
 												  ALLOCSET_DEFAULT_SIZES);
 	const EgAlgorithm *algorithm = s->spec->algorithm;
 	EgSourceData *d = s->d;
-	Size		n = nfit + nvalid;
+	Size		learn = count[EG_ROWS_FIT] + count[EG_ROWS_VALID];
+	Size		n = learn + count[EG_ROWS_CALIBRATE] + count[EG_ROWS_CONFORMAL];
 	EgDataset	data = {0};
-	EgArtifact	artifact;
+	EgMatrix	aside;
+	EgArtifact	artifact = {0};
 	const char *library = NULL;
 	Size		library_len = 0;
 	Size		i;
@@ -129,12 +147,17 @@ train_part(TrainState *s, const char *value, const Size *rows, Size nfit, Size n
 		for (i = 0; i < n; i++)
 			memcpy(eg_row(&data.x, i), eg_row(&d->x, rows[i]), sizeof(float) * d->x.ncols);
 	}
-	data.nfit = nfit;
-	data.nvalid = nvalid;
+	aside = data.x;
+	aside.nrows = n - learn;
+	aside.data = eg_row(&data.x, learn);
+	data.x.nrows = learn;
+	data.nfit = count[EG_ROWS_FIT];
+	data.nvalid = count[EG_ROWS_VALID];
 	data.task = s->target->task;
 	data.nclasses = s->target->nlabels;
 	data.ncategories = d->schema->ncategories;
 	data.names = (const char *const *) d->schema->names;
+	data.categories = eg_train_category_words(d->schema);
 	data.role[EG_ROLE_TARGET] = pick(d->target, rows, n);
 	data.role[EG_ROLE_WEIGHT] = make_weights(s, rows, n);
 	data.role[EG_ROLE_GROUP] = pick(d->group, rows, n);
@@ -146,6 +169,9 @@ train_part(TrainState *s, const char *value, const Size *rows, Size nfit, Size n
 	artifact.params = s->result->params;
 	artifact.model = algorithm->fit(&data, s->params, s->run);
 	CHECK_FOR_INTERRUPTS();
+	eg_calibrate_artifact(&artifact, s->spec, &aside, data.role[EG_ROLE_TARGET] + learn,
+						  d->weight ? pick(d->weight, rows, n) + learn : NULL,
+						  count[EG_ROWS_CALIBRATE], count[EG_ROWS_CONFORMAL]);
 
 	if (algorithm->library_bytes)
 		library = algorithm->library_bytes(artifact.model, &library_len);
@@ -164,27 +190,25 @@ train_part(TrainState *s, const char *value, const Size *rows, Size nfit, Size n
 	MemoryContextDelete(context);
 }
 
-/* Rows of one partition value among the first nlearn, in order; nfit of them to fit on. */
+/* Rows of one partition value among the first ntrain, in order, and how many of each kind. */
 static Size *
-rows_of_value(const TrainState *s, int code, Size nfit_all, Size *nfit, Size *nvalid)
+rows_of_value(const TrainState *s, int code, Size count[EG_NROWS])
 {
 	Size	   *rows;
 	Size		n = 0,
-				i;
+				i = 0,
+				end = 0;
+	int			kind;
 
-	*nfit = *nvalid = 0;
-	for (i = 0; i < s->nlearn; i++)
+	for (kind = 0; kind < EG_NROWS; kind++)
 	{
-		if (s->d->partition[i] == code)
-		{
-			n++;
-			if (i < nfit_all)
-				(*nfit)++;
-		}
+		count[kind] = 0;
+		for (end += s->rows[kind]; i < end; i++)
+			count[kind] += s->d->partition[i] == code;
+		n += count[kind];
 	}
-	*nvalid = n - *nfit;
 	rows = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(Size) * Max(n, 1));
-	for (n = i = 0; i < s->nlearn; i++)
+	for (n = i = 0; i < s->ntrain; i++)
 	{
 		if (s->d->partition[i] == code)
 			rows[n++] = i;
@@ -192,29 +216,44 @@ rows_of_value(const TrainState *s, int code, Size nfit_all, Size *nfit, Size *nv
 	return rows;
 }
 
-/* Enough rows, and something to tell apart? */
 static bool
-part_is_learnable(const TrainState *s, const Size *rows, Size nfit)
+has_all_classes(const TrainState *s, const Size *rows, Size n)
 {
-	bool	   *seen;
+	bool	   *seen = palloc0(sizeof(bool) * s->target->nlabels);
 	int			nseen = 0;
 	Size		i;
 
-	if (nfit < MIN_PART_ROWS)
-		return false;
-	if (s->target->nlabels > 0)
+	for (i = 0; i < n; i++)
 	{
-		seen = palloc0(sizeof(bool) * s->target->nlabels);
-		for (i = 0; i < nfit; i++)
-		{
-			int			c = s->target->cls[rows[i]];
+		int			c = s->target->cls[rows[i]];
 
-			nseen += !seen[c];
-			seen[c] = true;
-		}
-		pfree(seen);
-		return nseen == s->target->nlabels;
+		nseen += !seen[c];
+		seen[c] = true;
 	}
+	pfree(seen);
+	return nseen == s->target->nlabels;
+}
+
+/* Enough rows, and something to tell apart? */
+static bool
+part_is_learnable(const TrainState *s, const Size *rows, const Size count[EG_NROWS])
+{
+	Size		nfit = count[EG_ROWS_FIT];
+	Size		i;
+
+	if (nfit < MIN_PART_ROWS ||
+		(s->spec->interval > 0 &&
+		 count[EG_ROWS_CONFORMAL] < eg_conformal_rows_needed(s->spec->interval)))
+		return false;
+	if (s->spec->calibrate)
+	{
+		const Size *first = rows + nfit + count[EG_ROWS_VALID];
+
+		if (!has_all_classes(s, first, count[EG_ROWS_CALIBRATE]))
+			return false;
+	}
+	if (s->target->nlabels > 0)
+		return has_all_classes(s, rows, nfit);
 	for (i = 1; i < nfit; i++)
 	{
 		if (s->d->target[rows[i]] != s->d->target[rows[0]])
@@ -231,27 +270,27 @@ train_parts(TrainState *s)
 	EgColumn   *column = &s->d->partition_column;
 	int			nvalues = s->d->partition ? column->ncategories : 0;
 	int			code;
-	Size		nfit,
-				nvalid;
+	Size		count[EG_NROWS];
 
 	r->parts = palloc0(sizeof(EgArtifactPart) * (nvalues + 1));
 	r->part_rows = palloc0(sizeof(Size) * (nvalues + 1));
 	eg_progress_start(&s->progress, s->run, psprintf("training %s", s->spec->model), "round");
-	train_part(s, NULL, NULL, r->nfit, r->nvalid, &r->parts[0]);
-	r->part_rows[0] = s->nlearn;
+	train_part(s, NULL, NULL, s->rows, &r->parts[0]);
+	r->part_rows[0] = s->ntrain;
 	r->nparts = 1;
 
 	for (code = 0; code < nvalues; code++)
 	{
-		Size	   *rows = rows_of_value(s, code, r->nfit, &nfit, &nvalid);
+		Size	   *rows = rows_of_value(s, code, count);
 
-		if (part_is_learnable(s, rows, nfit))
+		if (part_is_learnable(s, rows, count))
 		{
 			eg_progress_start(&s->progress, s->run,
 							  psprintf("training %s for %s, %d of %d", s->spec->model,
 									   column->categories[code], code + 1, nvalues), "round");
-			train_part(s, column->categories[code], rows, nfit, nvalid, &r->parts[r->nparts]);
-			r->part_rows[r->nparts++] = nfit + nvalid;
+			train_part(s, column->categories[code], rows, count, &r->parts[r->nparts]);
+			r->part_rows[r->nparts++] = count[EG_ROWS_FIT] + count[EG_ROWS_VALID] +
+				count[EG_ROWS_CALIBRATE] + count[EG_ROWS_CONFORMAL];
 		}
 		else
 			r->nfallback++;
@@ -273,13 +312,39 @@ part_of_code(const TrainState *s)
 	return map;
 }
 
+/* Coverage and size of the intervals of the held-out rows. */
+static void
+measure_intervals(TrainState *s, EgArtifact **parts, const int *map)
+{
+	EgTrained  *r = s->result;
+	EgHeldOut  *h = &r->test;
+	double		size;
+	Size		i;
+
+	r->coverage = r->interval_size = NAN;
+	if (h->n == 0)
+		return;
+	r->coverage = r->interval_size = 0;
+	for (i = 0; i < h->n; i++)
+	{
+		int			code = map ? s->d->partition[s->ntrain + i] : -1;
+		EgArtifact *a = parts[code >= 0 ? map[code] : 0];
+
+		r->coverage += eg_conformal_covers(a->conformal, h->score + i * h->width, h->width,
+										   h->truth[i], &size);
+		r->interval_size += size;
+	}
+	r->coverage /= h->n;
+	r->interval_size /= h->n;
+}
+
 static void
 score_held_out(TrainState *s)
 {
 	EgTrained  *r = s->result;
 	EgSourceData *d = s->d;
 	EgHeldOut  *h = &r->test;
-	Size		first = s->nlearn;
+	Size		first = s->ntrain;
 	MemoryContext old = CurrentMemoryContext;
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "engage held-out scores",
 												  ALLOCSET_DEFAULT_SIZES);
@@ -309,8 +374,8 @@ score_held_out(TrainState *s)
 		for (i = 0; i < h->n; i += SCORE_BLOCK)
 		{
 			CHECK_FOR_INTERRUPTS();
-			parts[0]->algorithm->predict(parts[0]->model, eg_row(&d->x, first + i),
-										 Min(SCORE_BLOCK, h->n - i), h->score + i * h->width);
+			eg_artifact_predict(parts[0], eg_row(&d->x, first + i), Min(SCORE_BLOCK, h->n - i),
+								h->score + i * h->width);
 		}
 	}
 	for (i = 0; map && i < h->n; i++)
@@ -318,13 +383,15 @@ score_held_out(TrainState *s)
 		int			code = d->partition[first + i];
 		EgArtifact *a = parts[code >= 0 ? map[code] : 0];
 
-		a->algorithm->predict(a->model, eg_row(&d->x, first + i), 1, h->score + i * h->width);
+		eg_artifact_predict(a, eg_row(&d->x, first + i), 1, h->score + i * h->width);
 	}
+	if (parts[0]->conformal)
+		measure_intervals(s, parts, map);
 	MemoryContextDelete(context);
 }
 
-static EgSourceSpec
-source_spec(const EgTrainSpec *spec, const EgSplit *split)
+EgSourceSpec
+eg_train_source(const EgTrainSpec *spec, const EgSplit *split)
 {
 	EgSourceSpec s = {0};
 
@@ -356,7 +423,7 @@ check_parts(const TrainState *s)
 				(errcode(ERRCODE_DATA_EXCEPTION),
 				 errmsg("no rows are left to learn from: %lld were read, %lld are held out, %lld "
 						"have no target",
-						(long long) r->nread, (long long) (s->d->x.nrows - s->nlearn),
+						(long long) r->nread, (long long) (s->d->x.nrows - s->ntrain),
 						(long long) r->nskipped),
 				 s->spec->split ? errhint("The split column \"%s\" must be false in some rows.",
 										  s->spec->split)
@@ -374,11 +441,12 @@ train_steps(TrainState *s)
 	EgSourceData *d;
 	uint8	   *part;
 	uint64	   *rank;
+	double		validation;
 	Size		nrows,
 				i;
 
 	r->split = eg_split_from_json(spec->frozen_split, (uint64) spec->seed, spec->test_size);
-	source = source_spec(spec, r->split);
+	source = eg_train_source(spec, r->split);
 	if (spec->champion)
 		rival = eg_rival_start(spec, &source, run);
 
@@ -389,7 +457,7 @@ train_steps(TrainState *s)
 	r->nskipped = d->nskipped;
 	r->fingerprint = d->fingerprint;
 	r->query = d->query;
-	check_weights(spec, d);
+	eg_train_check_weights(spec, d);
 	if (d->schema->nfeatures == 0 && !(spec->algorithm->flags & EG_NO_FEATURES))
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("source \"%s\" has no feature columns", spec->source),
@@ -401,9 +469,11 @@ train_steps(TrainState *s)
 	r->nlabels = s->target->nlabels;
 	r->labels = s->target->labels;
 
+	eg_check_calibration(spec, r->task);
+
+	validation = spec->algorithm->validation ? spec->algorithm->validation(s->params, r->task) : 0;
 	part = eg_split_rows(r->split, d, s->target->cls, r->nlabels, r->labels,
-						 spec->algorithm->validation ?
-						 spec->algorithm->validation(s->params, r->task) : 0, (uint64) spec->seed);
+						 eg_validation_share(spec, validation), (uint64) spec->seed);
 	if (rival)
 		eg_rival_finish(rival, spec, d, s->target, part, r);
 	s->class_weights = eg_target_class_weights(spec, s->target, part, nrows);
@@ -411,11 +481,20 @@ train_steps(TrainState *s)
 	rank = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(uint64) * Max(nrows, 1));
 	for (i = 0; i < nrows; i++)
 	{
-		rank[i] = ((uint64) part[i] << 56) + (d->group ? (uint64) d->group[i] : 0);
-		r->nfit += part[i] == EG_PART_FIT;
-		r->nvalid += part[i] == EG_PART_VALID;
+		EgRows		use = part[i] == EG_PART_VALID ?
+			eg_validation_use(spec, validation, d->hash[i]) : EG_ROWS_FIT;
+
+		rank[i] = ((uint64) part[i] << 56) + ((uint64) use << 48) +
+			(d->group ? (uint64) d->group[i] : 0);
+		if (part[i] != EG_PART_TEST)
+			s->rows[use]++;
 	}
+	r->nfit = s->rows[EG_ROWS_FIT];
+	r->nvalid = s->rows[EG_ROWS_VALID];
+	r->ncalibrate = s->rows[EG_ROWS_CALIBRATE];
+	r->nconformal = s->rows[EG_ROWS_CONFORMAL];
 	s->nlearn = r->nfit + r->nvalid;
+	s->ntrain = s->nlearn + r->ncalibrate + r->nconformal;
 	pfree(part);
 	check_parts(s);
 	eg_source_canonical(d, rank, s->nlearn);

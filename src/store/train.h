@@ -39,6 +39,8 @@ typedef struct EgTrainSpec
 	const char *group_by;		/* ranking */
 	const char *event;			/* survival */
 	const char *partition_by;
+	double		interval;		/* level of intervals, 0: none */
+	const char *calibrate;		/* "sigmoid", "isotonic" or NULL */
 
 	const Jsonb *frozen_split;	/* of the model's first version, or NULL */
 	EgCompiled *champion;		/* deployed version to score on the same rows, or NULL */
@@ -79,6 +81,11 @@ typedef struct EgTrained
 	EgHeldOut	test;			/* the new version's */
 	EgHeldOut	rival;			/* the champion's, on the same rows; n = 0 when not comparable */
 	const char *not_comparable; /* why, or NULL */
+
+	Size		ncalibrate;		/* rows that curves were fitted to, none of nfit and nvalid */
+	Size		nconformal;		/* rows that intervals were fitted to, none of the above */
+	double		coverage;		/* share of the held-out rows that their interval or set holds */
+	double		interval_size;	/* its mean width, or number of classes */
 } EgTrained;
 
 /*
@@ -87,6 +94,15 @@ typedef struct EgTrained
  * DATA_EXCEPTION for constant targets and single classes.
  */
 extern EgTrained *eg_train(const EgTrainSpec *spec, EgRun *run);
+
+/* Weights are finite, not negative, and not all zero; else DATA_EXCEPTION. */
+extern void eg_train_check_weights(const EgTrainSpec *spec, const EgSourceData *d);
+
+/* What to read for a training, hashed by the split's seed. */
+extern EgSourceSpec eg_train_source(const EgTrainSpec *spec, const EgSplit *split);
+
+/* For EgDataset.categories: the words of each feature that is a category. */
+extern const char *const *const *eg_train_category_words(const EgSchema *s);
 
 /* ----------
  * target.c: labels
@@ -106,5 +122,38 @@ extern EgTarget *eg_target_classes(const EgTrainSpec *spec, EgSourceData *d);
 /* Weight of each class, NULL when class_weight is not given; counts over rows with part FIT. */
 extern double *eg_target_class_weights(const EgTrainSpec *spec, const EgTarget *t,
 									   const uint8 *part, Size nrows);
+
+/* ----------
+ * train_calibrate.c: rows set apart for calibration
+ * ----------
+ */
+
+/* Kinds of training rows, in the order in which they lie in the matrix. */
+typedef enum EgRows
+{
+	EG_ROWS_FIT,
+	EG_ROWS_VALID,				/* early stopping and the like, for fit() */
+	EG_ROWS_CALIBRATE,			/* curves */
+	EG_ROWS_CONFORMAL			/* intervals */
+} EgRows;
+
+#define EG_NROWS			4
+
+/* Errors for tasks that have neither probabilities nor intervals. */
+extern void eg_check_calibration(const EgTrainSpec *spec, EgTask task);
+
+/* Share of the training rows that are not fitted, when fit() wants the given share. */
+extern double eg_validation_share(const EgTrainSpec *spec, double validation);
+
+/* What a validation row is for, by its hash; validation as above. */
+extern EgRows eg_validation_use(const EgTrainSpec *spec, double validation, uint64 hash);
+
+/*
+ * Fit curves and intervals of a model to ncalibrate rows and then nconformal
+ * rows of x, in CurrentMemoryContext.  params: the resolved ones, JSON.
+ */
+extern void eg_calibrate_artifact(EgArtifact *a, const EgTrainSpec *spec, const EgMatrix *x,
+								  const double *truth, const double *weight, Size ncalibrate,
+								  Size nconformal);
 
 #endif							/* EG_TRAIN_H */

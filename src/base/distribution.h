@@ -1,0 +1,20 @@
+/*-------------------------------------------------------------------------
+ *
+ * distribution.h
+ *	  Probabilities that stand behind standard errors.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef EG_DISTRIBUTION_H
+#define EG_DISTRIBUTION_H
+
+/* Regularized incomplete beta function I_x(a, b), for 0 <= x <= 1 and positive a, b. */
+extern double eg_incomplete_beta(double x, double a, double b);
+
+/* Probability of a Student t (df degrees of freedom; 0: normal) at least as far from zero. */
+extern double eg_student_p(double t, double df);
+
+/* The t that is exceeded on either side with probability p in all, 0 < p < 1. */
+extern double eg_student_quantile(double p, double df);
+
+#endif							/* EG_DISTRIBUTION_H */
