@@ -29,9 +29,23 @@ SELECT 'customers', count(*), round(avg(churn_30_day::int), 3) FROM customers;
 
 \echo
 \echo '== Train: who of the telephone company''s customers leaves?'
+-- one split of so few rows says little: the AUC of seeds 1 to 8 is 0.834 to 0.885.  Seed 3 is near the mean;
+-- the cross-validation below is the number to quote.
 SELECT model, version, algorithm, task, rows_train, rows_test, deployed, round(seconds::numeric, 2) AS seconds
 FROM engage_train('telco_churn', 'telco', target => 'churn', key => 'customer_id', seed => 3,
 	params => '{"n_estimators": 100, "max_depth": 4, "learning_rate": 0.1, "subsample": 0.8, "colsample_bytree": 0.8}');
+
+\echo
+\echo '== Compare: every learner on the telephone company''s customers, AUC of five-fold cross-validation'
+SELECT l.algorithm, round((c.metrics ->> 'mean')::numeric, 4) AS auc,
+	round((c.metrics ->> 'deviation')::numeric, 4) AS deviation, round(c.seconds::numeric, 2) AS seconds
+FROM (VALUES ('xgboost', '{"n_estimators": 100, "max_depth": 4, "learning_rate": 0.1}'::jsonb),
+	('leafwise_boosting', '{"n_estimators": 60, "learning_rate": 0.05}'), ('random_forest', '{"min_samples_leaf": 5}'),
+	('extra_trees', '{"min_samples_leaf": 3}'), ('decision_tree', '{"max_depth": 5}'), ('logistic_regression', '{}'),
+	('naive_bayes', '{}'), ('mlp', '{"layers": [32, 16]}')) AS l (algorithm, params),
+	LATERAL engage_cross_validate('telco', target => 'churn', key => 'customer_id', algorithm => l.algorithm,
+		params => l.params, folds => 5) AS c
+WHERE c.fold IS NULL ORDER BY auc DESC;
 
 \echo
 \echo '== Train: who of the shop leaves within 30 days?'

@@ -28,6 +28,7 @@
 #include "miscadmin.h"
 #include "portability/instr_time.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/json.h"
 #include "utils/memutils.h"
 #include "utils/numeric.h"
@@ -298,9 +299,14 @@ run_trial(Search *s, Trial *t)
 	MemoryContext context = AllocSetContextCreate(caller, "engage trial scores",
 												  ALLOCSET_DEFAULT_SIZES);
 	char	   *text = eg_tune_params(s->spec->space, &t->point);
+	int			level = NewGUCNestLevel();
 	void	   *params;
 	StringInfoData resolved;
 
+	/* what a learner warns of hundreds of times is said once, by the winner's training */
+	if (client_min_messages < ERROR)
+		(void) set_config_option("client_min_messages", "error", PGC_USERSET, PGC_S_SESSION,
+								 GUC_ACTION_SAVE, true, 0, false);
 	t->row.algorithm = (char *) a->name;
 	t->row.params = eg_json_parse(text);
 	params = eg_params_parse(a->params, a->params_size, t->row.params, a->name);
@@ -344,6 +350,7 @@ run_trial(Search *s, Trial *t)
 			break;
 		}
 	}
+	AtEOXact_GUC(true, level);
 	MemoryContextDelete(context);
 	finish_trial(s, t);
 }
