@@ -44,7 +44,7 @@ static const EgBoostObjective objectives[] =
 	{"binary:logistic", EG_TASK_BIT(EG_BINARY), 0, false, 1, false},
 	{"binary:hinge", EG_TASK_BIT(EG_BINARY), 0, false, 1, false},
 	{"multi:softprob", EG_TASK_BIT(EG_MULTICLASS), 0, false, INFINITY, false},
-	{"rank:ndcg", EG_TASK_BIT(EG_RANKING), 0, false, INFINITY, true},
+	{"rank:ndcg", EG_TASK_BIT(EG_RANKING), 0, false, 31, true},
 	{"rank:pairwise", EG_TASK_BIT(EG_RANKING), 0, false, INFINITY, true},
 	{"rank:map", EG_TASK_BIT(EG_RANKING), 0, false, 1, true},
 	{"count:poisson", EG_TASK_BIT(EG_COUNT), 0, false, INFINITY, false},

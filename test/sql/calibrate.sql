@@ -12,7 +12,7 @@ FROM (SELECT id, (id::bigint * 7368787 + id::bigint * id * 1299709) % 104729 AS 
 CREATE FUNCTION learn(model text, target text, source text, calibrate text, test_size float8 DEFAULT 0.2) RETURNS text
 BEGIN ATOMIC
 	SELECT e.version FROM engage_train(model, source, target => target, features => '{a,b}', split => 'day', test_size => test_size,
-		params => '{"n_estimators": 12, "max_depth": 3, "learning_rate": 0.5}', calibrate => calibrate, deploy => 'always') e;
+		params => '{"n_estimators": 12, "max_depth": 3, "learning_rate": 0.5, "base_score": 0.5}', calibrate => calibrate, deploy => 'always') e;
 END;
 
 -- the same fit without calibration: from the rows that were fitted alone
