@@ -32,6 +32,7 @@
 
 #include "base/xgb.h"
 #include "mb/pg_wchar.h"
+#include "miscadmin.h"
 #include "utils/memutils.h"
 
 #if defined(WORDS_BIGENDIAN)
@@ -430,6 +431,8 @@ typedef struct Batches
 	Size		next;
 	int			ncols;
 	const char **types;
+	bool		patient;		/* hand over all rows, whatever is pending */
+	bool		stopped;		/* ended early */
 } Batches;
 
 static void
@@ -438,7 +441,21 @@ batches_reset(void *arg)
 	((Batches *) arg)->next = 0;
 }
 
-/* Called by the library: 1 with rows set, 0 at the end. */
+/* Does a blocked signal wait that may mean: stop? */
+static bool
+stop_is_pending(void)
+{
+	sigset_t	pending;
+
+	return sigpending(&pending) == 0 &&
+		(sigismember(&pending, SIGINT) || sigismember(&pending, SIGTERM) ||
+		 sigismember(&pending, SIGALRM));
+}
+
+/*
+ * Called by the library: 1 with rows set, 0 at the end, or early when somebody
+ * may want us to stop; the first rows are handed over in any case.
+ */
 static int
 batches_next(void *arg)
 {
@@ -448,6 +465,11 @@ batches_next(void *arg)
 
 	if (n == 0)
 		return 0;
+	if (it->next > 0 && !it->patient && (it->stopped || stop_is_pending()))
+	{
+		it->stopped = true;
+		return 0;
+	}
 	array_interface(text, it->data + it->next * (Size) it->ncols, n, it->ncols);
 	if (lib.proxy_dense(it->proxy, text) != 0)
 		return 0;				/* the number of rows will be found wrong */
@@ -464,7 +486,9 @@ eg_xgb_matrix_quantile(const EgMatrix *m, Size first, Size n, const int *ncatego
 	EgXgbMatrix *proxy = matrix_prepare();
 	EgXgbMatrix *d = matrix_prepare();
 	Batches		it;
+	sigset_t	saved;
 	char	   *config;
+	int			rc;
 
 	Assert(first + n <= m->nrows);
 	matrix_shape(d, n, m->ncols, ncategories, names);
@@ -477,8 +501,28 @@ eg_xgb_matrix_quantile(const EgMatrix *m, Size first, Size n, const int *ncatego
 	it.next = 0;
 	it.ncols = m->ncols;
 	it.types = d->types;
-	XGB(lib.matrix_quantile(&it, proxy->handle, NULL, batches_reset, batches_next, config,
-							&d->handle));
+	it.patient = false;
+	it.stopped = false;
+
+	/* of many rows this takes seconds: see after a signal whether to go on, then start again */
+	for (;;)
+	{
+		signals_block(&saved);
+		rc = lib.matrix_quantile(&it, proxy->handle, NULL, batches_reset, batches_next, config,
+								 &d->handle);
+		signals_restore(&saved);
+		if (!it.stopped)
+			break;
+		CHECK_FOR_INTERRUPTS();
+		if (rc == 0)
+			lib.matrix_free(d->handle);
+		d->handle = NULL;
+		it.next = 0;
+		it.patient = true;
+		it.stopped = false;
+	}
+	if (rc != 0)
+		library_error();
 	matrix_release(proxy);
 
 	if (d->types != NULL)
