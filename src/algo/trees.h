@@ -12,6 +12,7 @@
 #ifndef EG_TREES_H
 #define EG_TREES_H
 
+#include "base/random.h"
 #include "algo/algo.h"
 #include "algo/forest.h"
 
@@ -77,11 +78,7 @@ extern EgForest *eg_grower_forest(const EgGrower *g);
 static inline uint64
 eg_tree_random(uint64 *state)
 {
-	uint64		z = (*state += UINT64CONST(0x9e3779b97f4a7c15));
-
-	z = (z ^ (z >> 30)) * UINT64CONST(0xbf58476d1ce4e5b9);
-	z = (z ^ (z >> 27)) * UINT64CONST(0x94d049bb133111eb);
-	return z ^ (z >> 31);
+	return eg_random_mix(*state += EG_RANDOM_STEP);
 }
 
 /* 0 .. n-1; the bias is below n / 2^32. */

@@ -18,41 +18,18 @@
 #include "utils/tuplestore.h"
 
 #include "algo/algo.h"
+#include "api/result.h"
 #include "engage.h"
 
 PG_FUNCTION_INFO_V1(engage_algorithms);
 PG_FUNCTION_INFO_V1(engage_parameters);
 PG_FUNCTION_INFO_V1(engage_version);
 
-/* A tuplestore as the result of a set-returning function. */
-static Tuplestorestate *
-begin_result(FunctionCallInfo fcinfo, TupleDesc *desc)
-{
-	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
-	MemoryContext old;
-	Tuplestorestate *store;
-
-	if (rsinfo == NULL || !IsA(rsinfo, ReturnSetInfo) || !(rsinfo->allowedModes & SFRM_Materialize))
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("set-valued function called in context that cannot accept a set")));
-	old = MemoryContextSwitchTo(rsinfo->econtext->ecxt_per_query_memory);
-	if (get_call_result_type(fcinfo, NULL, desc) != TYPEFUNC_COMPOSITE)
-		elog(ERROR, "return type must be a row type");
-	*desc = BlessTupleDesc(*desc);
-	store = tuplestore_begin_heap(true, false, work_mem);
-	rsinfo->returnMode = SFRM_Materialize;
-	rsinfo->setResult = store;
-	rsinfo->setDesc = *desc;
-	MemoryContextSwitchTo(old);
-	return store;
-}
-
 Datum
 engage_algorithms(PG_FUNCTION_ARGS)
 {
 	TupleDesc	desc;
-	Tuplestorestate *store = begin_result(fcinfo, &desc);
+	Tuplestorestate *store = eg_result_rows(fcinfo, &desc);
 	int			i;
 
 	for (i = 0; eg_algorithms[i]; i++)
@@ -85,7 +62,7 @@ engage_parameters(PG_FUNCTION_ARGS)
 {
 	TupleDesc	desc;
 	const EgAlgorithm *a = eg_algorithm_find(text_to_cstring(PG_GETARG_TEXT_PP(0)));
-	Tuplestorestate *store = begin_result(fcinfo, &desc);
+	Tuplestorestate *store = eg_result_rows(fcinfo, &desc);
 	const EgParam *p;
 
 	for (p = a->params; p->name; p++)

@@ -21,6 +21,7 @@
 
 #include "api/measure.h"
 #include "api/recipe.h"
+#include "api/result.h"
 #include "engage.h"
 #include "store/progress.h"
 
@@ -163,27 +164,6 @@ eg_crossval_check(const EgCrossvalSpec *spec)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("arguments \"time_column\" and \"group_by\" exclude each other"),
 				 errdetail("Folds are cut by time, or rows of a group are kept together.")));
-}
-
-static void
-begin_result(FunctionCallInfo fcinfo, FoldRows *r)
-{
-	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
-	MemoryContext old;
-
-	if (rsinfo == NULL || !IsA(rsinfo, ReturnSetInfo) || !(rsinfo->allowedModes & SFRM_Materialize))
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("set-valued function called in context that cannot accept a set")));
-	old = MemoryContextSwitchTo(rsinfo->econtext->ecxt_per_query_memory);
-	if (get_call_result_type(fcinfo, NULL, &r->desc) != TYPEFUNC_COMPOSITE)
-		elog(ERROR, "return type must be a row type");
-	r->desc = BlessTupleDesc(r->desc);
-	r->store = tuplestore_begin_heap(true, false, work_mem);
-	rsinfo->returnMode = SFRM_Materialize;
-	rsinfo->setResult = r->store;
-	rsinfo->setDesc = r->desc;
-	MemoryContextSwitchTo(old);
 }
 
 /* repeat and fold from 1; 0 for the summary */
@@ -376,7 +356,7 @@ engage_cross_validate(PG_FUNCTION_ARGS)
 	FoldRows		result;
 
 	read_args(fcinfo, &spec);
-	begin_result(fcinfo, &result);
+	result.store = eg_result_rows(fcinfo, &result.desc);
 	run.seed = (uint64) spec.train.seed;
 	run.threads = eg_thread_count();
 	run.memory_limit = (Size) eg_max_memory * 1024;

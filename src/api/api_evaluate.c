@@ -17,8 +17,10 @@
 #include "utils/memutils.h"
 
 #include "api/evaluate.h"
+#include "api/measure.h"
+#include "api/recipe.h"
+#include "api/result.h"
 #include "engage.h"
-#include "eval/metrics.h"
 #include "store/registry.h"
 #include "store/score.h"
 
@@ -29,12 +31,6 @@ PG_FUNCTION_INFO_V1(engage_confusion);
  * Arguments and results
  * ----------
  */
-
-char *
-eg_text_argument(FunctionCallInfo fcinfo, int i)
-{
-	return i < 0 || PG_ARGISNULL(i) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(i));
-}
 
 static EgScored *
 scored(FunctionCallInfo fcinfo, EgEvaluateSpec *spec)
@@ -50,8 +46,8 @@ scored(FunctionCallInfo fcinfo, EgEvaluateSpec *spec)
 					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 					 errmsg("argument \"%s\" must not be NULL", names[i])));
 	}
-	spec->model = eg_text_argument(fcinfo, 0);
-	spec->source = eg_text_argument(fcinfo, 1);
+	spec->model = eg_arg_text(fcinfo, 0);
+	spec->source = eg_arg_text(fcinfo, 1);
 	run.threads = 1;
 	run.memory_limit = (Size) eg_max_memory * 1024;
 	return eg_score_source(spec, &run);
@@ -62,8 +58,8 @@ eg_scored_argument(FunctionCallInfo fcinfo, int target, int weight)
 {
 	EgEvaluateSpec spec = {0};
 
-	spec.target = eg_text_argument(fcinfo, target);
-	spec.weight = weight < 0 ? "" : eg_text_argument(fcinfo, weight);
+	spec.target = eg_arg_text(fcinfo, target);
+	spec.weight = weight < 0 ? "" : eg_arg_text(fcinfo, weight);
 	return scored(fcinfo, &spec);
 }
 
@@ -79,81 +75,34 @@ eg_require_classes(const EgScored *s, bool binary, const char *function)
 			 errhint("Use engage_evaluate().")));
 }
 
-Tuplestorestate *
-eg_result_rows(FunctionCallInfo fcinfo, TupleDesc *desc)
-{
-	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
-	MemoryContext old;
-	Tuplestorestate *store;
-
-	if (rsinfo == NULL || !IsA(rsinfo, ReturnSetInfo) || !(rsinfo->allowedModes & SFRM_Materialize))
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("set-valued function called in context that cannot accept a set")));
-	old = MemoryContextSwitchTo(rsinfo->econtext->ecxt_per_query_memory);
-	if (get_call_result_type(fcinfo, NULL, desc) != TYPEFUNC_COMPOSITE)
-		elog(ERROR, "return type must be a row type");
-	*desc = BlessTupleDesc(*desc);
-	store = tuplestore_begin_heap(true, false, work_mem);
-	rsinfo->returnMode = SFRM_Materialize;
-	rsinfo->setResult = store;
-	rsinfo->setDesc = *desc;
-	MemoryContextSwitchTo(old);
-	return store;
-}
-
 /* ----------
  * Metrics
  * ----------
  */
 
-/*
- * For the metrics a survival score is a risk; the accelerated failure time
- * model predicts a time, the opposite.
- */
-static const double *
-risks(const EgScored *s, const Jsonb *params)
-{
-	char	   *objective = eg_jsonb_text(params, "objective");
-	double	   *risk;
-	Size		i;
-
-	if (objective == NULL || strcmp(objective, "survival:aft") != 0)
-		return s->score;
-	risk = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(double) * Max(s->n, 1));
-	for (i = 0; i < s->n; i++)
-		risk[i] = -s->score[i];
-	return risk;
-}
-
 static EgMetricInput
 metric_input(const EgScored *s)
 {
-	EgMetricInput in = {0};
-	const char *params = s->params ? s->params : "{}";
-	int			n;
+	EgTrained	t = {0};
+	EgHeldOut	h = {0};
+	EgMetricInput in;
 
-	in.task = s->task;
-	in.n = s->n;
-	in.width = s->width;
-	in.truth = s->truth;
-	in.score = s->score;
-	in.weight = s->weight;
-	in.group = s->group;
-	in.event = s->event;
-	in.nclasses = s->nclasses;
-	in.labels = (const char *const *) s->labels;
-	if (s->task == EG_QUANTILE)
-	{
-		in.quantiles = eg_json_numbers(params, "quantiles", &n);
-		if (in.quantiles == NULL || n != s->width)
-			ereport(ERROR,
-					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-					 errmsg("model \"%s\" does not say which quantiles it predicts", s->model)));
-	}
-	if (s->task == EG_SURVIVAL)
-		in.score = risks(s, DatumGetJsonbP(DirectFunctionCall1(jsonb_in,
-															   CStringGetDatum(params))));
+	t.task = s->task;
+	t.nlabels = s->nclasses;
+	t.labels = s->labels;
+	t.params = s->params ? s->params : "{}";
+	h.n = s->n;
+	h.width = s->width;
+	h.truth = s->truth;
+	h.score = s->score;
+	h.weight = s->weight;
+	h.group = s->group;
+	h.event = s->event;
+	in = eg_metric_input(&t, &h);
+	if (s->task == EG_QUANTILE && in.quantiles == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("model \"%s\" does not say which quantiles it predicts", s->model)));
 	return in;
 }
 
@@ -177,10 +126,10 @@ engage_evaluate(PG_FUNCTION_ARGS)
 	StringInfoData metrics,
 				out;
 
-	spec.target = eg_text_argument(fcinfo, 2);
-	spec.weight = eg_text_argument(fcinfo, 3);
-	spec.group_by = eg_text_argument(fcinfo, 4);
-	spec.event = eg_text_argument(fcinfo, 5);
+	spec.target = eg_arg_text(fcinfo, 2);
+	spec.weight = eg_arg_text(fcinfo, 3);
+	spec.group_by = eg_arg_text(fcinfo, 4);
+	spec.event = eg_arg_text(fcinfo, 5);
 	s = scored(fcinfo, &spec);
 	in = metric_input(s);
 	initStringInfo(&metrics);

@@ -19,6 +19,8 @@
 #include "utils/memutils.h"
 
 #include "api/evaluate.h"
+#include "api/recipe.h"
+#include "api/result.h"
 #include "eval/curves.h"
 
 PG_FUNCTION_INFO_V1(engage_roc);
@@ -80,10 +82,10 @@ static EgCurvePoint *
 points_argument(FunctionCallInfo fcinfo, const EgScored *s, int place, const char *function,
 				Size *npoints, double *positives, double *negatives)
 {
-	int			k = class_argument(s, eg_text_argument(fcinfo, place), function);
+	int			k = class_argument(s, eg_arg_text(fcinfo, place), function);
 	Size		stride;
 	const double *score = class_scores(s, k, &stride);
-	EgCurve    *c = eg_curve_of_rows(score, stride, s->truth, k, s->weight, s->n);
+	EgTwoClasses    *c = eg_curve_of_rows(score, stride, s->truth, k, s->weight, s->n);
 	EgCurvePoint *points = eg_curve_points(c, npoints);
 
 	*positives = *npoints > 0 ? points[*npoints - 1].tp : 0.0;
@@ -195,7 +197,7 @@ engage_calibration(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("the number of bins must be between 1 and %d, not %d", MAX_BINS, nbins)));
 	s = eg_scored_argument(fcinfo, 3, 4);
-	k = class_argument(s, eg_text_argument(fcinfo, 5), "engage_calibration()");
+	k = class_argument(s, eg_arg_text(fcinfo, 5), "engage_calibration()");
 	score = class_scores(s, k, &stride);
 	bins = palloc0(sizeof(EgBin) * nbins);
 	rows = palloc0(sizeof(int64) * nbins);
@@ -293,7 +295,7 @@ unreached(const EgGoal *goal, const char *text, const EgThreshold *t, const EgSc
 Datum
 engage_threshold(PG_FUNCTION_ARGS)
 {
-	char	   *text = eg_text_argument(fcinfo, 2);
+	char	   *text = eg_arg_text(fcinfo, 2);
 	EgGoal		goal = eg_goal_parse(text ? text : "f1");
 	EgScored   *s = eg_scored_argument(fcinfo, 3, 4);
 	EgThreshold t = {0};

@@ -56,13 +56,13 @@ find_champion(EgRecipe *r, const EgModelRow *m, const char **reason)
 	if (m->deployed == 0)
 		return NULL;
 	v = eg_models_version(m->name, EG_PRIV_MANAGE);
-	text = eg_json_text(v->data, "split");
+	text = eg_jsonb_text(v->data, "split");
 	if (text)
 		r->spec.frozen_split = eg_json_parse(text);
 
-	key = eg_json_text(v->recipe, "key");
-	split = eg_json_text(v->recipe, "split");
-	text = eg_json_text(v->recipe, "test_size");
+	key = eg_jsonb_text(v->recipe, "key");
+	split = eg_jsonb_text(v->recipe, "split");
+	text = eg_jsonb_text(v->recipe, "test_size");
 	if (text == NULL)
 		*reason = "it was imported, and may have learned from these rows";
 	else if ((key == NULL) != (r->spec.key == NULL) || (key && strcmp(key, r->spec.key) != 0))
@@ -283,14 +283,14 @@ engage_verify(PG_FUNCTION_ARGS)
 	callback.previous = error_context_stack;
 	error_context_stack = &callback;
 
-	if (eg_json_text(v->data, "updated_from"))
+	if (eg_jsonb_text(v->data, "updated_from"))
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("version %s of model \"%s\" cannot be verified", eg_version_text(v),
 						v->model),
 				 errdetail("It was made by engage_update() from version %s.",
-						   eg_json_text(v->data, "updated_from"))));
-	split = eg_json_text(v->data, "split");
+						   eg_jsonb_text(v->data, "updated_from"))));
+	split = eg_jsonb_text(v->data, "split");
 	r->spec.frozen_split = split ? eg_json_parse(split) : NULL;
 	t = train_recipe(r, &run);
 	error_context_stack = callback.previous;
@@ -304,7 +304,7 @@ engage_verify(PG_FUNCTION_ARGS)
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
 	desc = BlessTupleDesc(desc);
-	then = eg_json_text(v->data, "fingerprint");
+	then = eg_jsonb_text(v->data, "fingerprint");
 	now = psprintf("%016llx", (unsigned long long) t->fingerprint);
 	values[0] = CStringGetTextDatum(v->model);
 	values[1] = CStringGetTextDatum(psprintf("%d.%d.%d", v->major, v->minor, v->patch));

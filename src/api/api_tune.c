@@ -279,7 +279,7 @@ use_frozen_split(TuneCall *c)
 	t->frozen_split = m->split;
 	if (m->deployed == 0)
 		return;
-	text = eg_json_text(eg_models_version(m->name, EG_PRIV_MANAGE)->data, "split");
+	text = eg_jsonb_text(eg_models_version(m->name, EG_PRIV_MANAGE)->data, "split");
 	if (text)
 		t->frozen_split = eg_json_parse(text);
 }

@@ -81,7 +81,7 @@ static EgRecipe *
 update_recipe(FunctionCallInfo fcinfo, const EgVersionRow *base)
 {
 	EgRecipe   *r = eg_recipe_from_json(base->model, base->recipe);
-	char	   *split = eg_json_text(base->data, "split");
+	char	   *split = eg_jsonb_text(base->data, "split");
 
 	r->spec.source = required_text(fcinfo, 1, "source");
 	r->deploy = eg_deploy_parse(PG_ARGISNULL(2) ? "better" : text_to_cstring(PG_GETARG_TEXT_PP(2)));

@@ -9,12 +9,7 @@
 #define EG_API_EVALUATE_H
 
 #include "fmgr.h"
-#include "funcapi.h"
 #include "store/evaluate.h"
-#include "utils/tuplestore.h"
-
-/* Text argument, NULL when NULL. */
-extern char *eg_text_argument(FunctionCallInfo fcinfo, int i);
 
 /*
  * Scores of the model and source in arguments 0 and 1; places of the others,
@@ -24,8 +19,5 @@ extern EgScored *eg_scored_argument(FunctionCallInfo fcinfo, int target, int wei
 
 /* Error unless the model predicts classes; two of them when binary. */
 extern void eg_require_classes(const EgScored *s, bool binary, const char *function);
-
-/* Start a set of rows; the caller puts them. */
-extern Tuplestorestate *eg_result_rows(FunctionCallInfo fcinfo, TupleDesc *desc);
 
 #endif							/* EG_API_EVALUATE_H */

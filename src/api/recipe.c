@@ -20,7 +20,6 @@
 #include "utils/fmgrprotos.h"
 #include "utils/json.h"
 #include "utils/jsonb.h"
-#include "utils/numeric.h"
 
 #include "api/recipe.h"
 
@@ -39,36 +38,6 @@ Jsonb *
 eg_json_parse(const char *text)
 {
 	return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(text)));
-}
-
-char *
-eg_json_text(const Jsonb *json, const char *member)
-{
-	JsonbValue	v;
-	Jsonb	   *j = (Jsonb *) json;
-
-	if (j == NULL || !JB_ROOT_IS_OBJECT(j) ||
-		getKeyJsonValueFromContainer(&j->root, member, strlen(member), &v) == NULL)
-		return NULL;
-	switch (v.type)
-	{
-		case jbvString:
-			return pnstrdup(v.val.string.val, v.val.string.len);
-		case jbvNumeric:
-			return DatumGetCString(
-				DirectFunctionCall1(numeric_out, NumericGetDatum(v.val.numeric)));
-		case jbvBool:
-			return pstrdup(v.val.boolean ? "true" : "false");
-		case jbvBinary:
-			{
-				StringInfoData s;
-
-				initStringInfo(&s);
-				return JsonbToCString(&s, v.val.binary.data, v.val.binary.len);
-			}
-		default:
-			return NULL;
-	}
 }
 
 EgDeploy
@@ -288,7 +257,7 @@ get_names(const Jsonb *json, const char *member)
 static double
 get_number(const Jsonb *json, const char *member, double otherwise)
 {
-	char	   *text = eg_json_text(json, member);
+	char	   *text = eg_jsonb_text(json, member);
 
 	return text ? strtod(text, NULL) : otherwise;
 }
@@ -301,39 +270,39 @@ eg_recipe_from_json(const char *model, Jsonb *json)
 	char	   *text;
 
 	s->model = pstrdup(model);
-	s->source = eg_json_text(json, "source");
+	s->source = eg_jsonb_text(json, "source");
 	if (s->source == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("model \"%s\" has no training recipe", model),
 				 errdetail("Its version was imported, not trained here."),
 				 errhint("Train a version with engage_train().")));
-	s->target = eg_json_text(json, "target");
-	text = eg_json_text(json, "algorithm");
+	s->target = eg_jsonb_text(json, "target");
+	text = eg_jsonb_text(json, "algorithm");
 	s->algorithm = eg_algorithm_find(text ? text : "xgboost");
-	text = eg_json_text(json, "params");
+	text = eg_jsonb_text(json, "params");
 	s->params = text ? eg_json_parse(text) : NULL;
-	s->task = eg_json_text(json, "task");
-	s->key = eg_json_text(json, "key");
+	s->task = eg_jsonb_text(json, "task");
+	s->key = eg_jsonb_text(json, "key");
 	s->features = get_names(json, "features");
 	s->exclude = get_names(json, "exclude");
-	s->weight = eg_json_text(json, "weight");
-	s->class_weight = eg_json_text(json, "class_weight");
+	s->weight = eg_jsonb_text(json, "weight");
+	s->class_weight = eg_jsonb_text(json, "class_weight");
 	s->test_size = get_number(json, "test_size", 0.2);
-	s->split = eg_json_text(json, "split");
-	text = eg_json_text(json, "seed");
+	s->split = eg_jsonb_text(json, "split");
+	text = eg_jsonb_text(json, "seed");
 	s->seed = text ? strtoll(text, NULL, 10) : 1;
-	text = eg_json_text(json, "deploy");
+	text = eg_jsonb_text(json, "deploy");
 	r->deploy = eg_deploy_parse(text ? text : "better");
 	r->min_improvement = get_number(json, "min_improvement", 0);
-	s->positive = eg_json_text(json, "positive");
-	s->group_by = eg_json_text(json, "group_by");
-	s->event = eg_json_text(json, "event");
-	s->partition_by = eg_json_text(json, "partition_by");
+	s->positive = eg_jsonb_text(json, "positive");
+	s->group_by = eg_jsonb_text(json, "group_by");
+	s->event = eg_jsonb_text(json, "event");
+	s->partition_by = eg_jsonb_text(json, "partition_by");
 	s->interval = get_number(json, "intervals", 0);
-	s->calibrate = eg_json_text(json, "calibrate");
-	r->search_path = eg_json_text(json, "search_path");
-	r->author = eg_json_text(json, "author");
+	s->calibrate = eg_jsonb_text(json, "calibrate");
+	r->search_path = eg_jsonb_text(json, "search_path");
+	r->author = eg_jsonb_text(json, "author");
 	check_recipe(r);
 	return r;
 }

@@ -10,6 +10,7 @@
 #define EG_RECIPE_H
 
 #include "fmgr.h"
+#include "store/registry.h"
 #include "store/train.h"
 
 typedef enum EgDeploy
@@ -39,9 +40,6 @@ extern EgDeploy eg_deploy_parse(const char *word);
 /* An argument of a call: its text, or NULL; its names (of char *), or NIL. */
 extern char *eg_arg_text(FunctionCallInfo fcinfo, int i);
 extern List *eg_arg_names(FunctionCallInfo fcinfo, int i, const char *argument);
-
-/* Member of a JSON object as text, NULL when absent or null. */
-extern char *eg_json_text(const Jsonb *json, const char *member);
 
 extern Jsonb *eg_json_parse(const char *text);
 

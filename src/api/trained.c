@@ -28,7 +28,7 @@ EgMetricInput
 eg_metric_input(const EgTrained *t, const EgHeldOut *h)
 {
 	EgMetricInput in = {0};
-	char	   *objective = eg_json_text(eg_json_parse(t->params), "objective");
+	char	   *objective = eg_jsonb_text(eg_json_parse(t->params), "objective");
 	int			n;
 
 	in.task = t->task;
@@ -42,7 +42,11 @@ eg_metric_input(const EgTrained *t, const EgHeldOut *h)
 	in.nclasses = t->nlabels;
 	in.labels = (const char *const *) t->labels;
 	if (t->task == EG_QUANTILE)
-		in.quantiles = eg_json_numbers(t->params, "quantiles", &n);
+	{
+		double	   *quantiles = eg_json_numbers(t->params, "quantiles", &n);
+
+		in.quantiles = n == h->width ? quantiles : NULL;
+	}
 	if (t->task == EG_SURVIVAL && objective && strcmp(objective, "survival:aft") == 0)
 	{
 		double *risk = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(double) * Max(h->n, 1));

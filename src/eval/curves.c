@@ -161,10 +161,10 @@ eg_curve_bytes(Size n, int stride)
 	return 2 * sizeof(uint64) * stride * n;
 }
 
-EgCurve *
+EgTwoClasses *
 eg_curve_make(const EgScoreList list[2])
 {
-	EgCurve    *c = palloc0(sizeof(EgCurve));
+	EgTwoClasses    *c = palloc0(sizeof(EgTwoClasses));
 	int			k;
 
 	c->words = list[0].stride;
@@ -190,13 +190,13 @@ eg_curve_make(const EgScoreList list[2])
 	return c;
 }
 
-EgCurve *
+EgTwoClasses *
 eg_curve_of_rows(const double *score, Size stride, const double *truth, double positive,
 				 const double *weight, Size n)
 {
 	EgScoreList list[2];
 	double	   *v[2];
-	EgCurve    *c;
+	EgTwoClasses    *c;
 	Size		i;
 	int			k;
 
@@ -233,13 +233,13 @@ eg_curve_of_rows(const double *score, Size stride, const double *truth, double p
 
 typedef struct Walk
 {
-	const EgCurve *c;
+	const EgTwoClasses *c;
 	Size		left[2];		/* rows of each class not yet passed */
 	uint64		steps;
 } Walk;
 
 static inline void
-walk_start(Walk *w, const EgCurve *c)
+walk_start(Walk *w, const EgTwoClasses *c)
 {
 	w->c = c;
 	w->left[0] = c->n[0];
@@ -251,7 +251,7 @@ walk_start(Walk *w, const EgCurve *c)
 static inline bool
 walk_next(Walk *w, uint64 *key, double weight[2])
 {
-	const EgCurve *c = w->c;
+	const EgTwoClasses *c = w->c;
 	int			words = c->words;
 	int			k;
 
@@ -286,7 +286,7 @@ walk_next(Walk *w, uint64 *key, double weight[2])
 }
 
 static double
-total_weight(const EgCurve *c, int k)
+total_weight(const EgTwoClasses *c, int k)
 {
 	double		sum = 0.0;
 	Size		i;
@@ -299,7 +299,7 @@ total_weight(const EgCurve *c, int k)
 }
 
 EgCurveMeasures
-eg_curve_measure(const EgCurve *c)
+eg_curve_measure(const EgTwoClasses *c)
 {
 	EgCurveMeasures m;
 	Walk		walk;
@@ -334,7 +334,7 @@ eg_curve_measure(const EgCurve *c)
 }
 
 EgCurvePoint *
-eg_curve_points(const EgCurve *c, Size *npoints)
+eg_curve_points(const EgTwoClasses *c, Size *npoints)
 {
 	EgCurvePoint *points;
 	Walk		walk;

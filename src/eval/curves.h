@@ -22,12 +22,12 @@ typedef struct EgScoreList
 } EgScoreList;
 
 /* Scores of two classes, sorted; 8 bytes a row, 16 with weights, and as much while sorting. */
-typedef struct EgCurve
+typedef struct EgTwoClasses
 {
 	Size		n[2];			/* rows of class 0 and of class 1 */
 	int			words;			/* 1: keys; 2: keys, each followed by its weight */
 	uint64	   *items[2];		/* ascending */
-} EgCurve;
+} EgTwoClasses;
 
 typedef struct EgCurveMeasures
 {
@@ -50,16 +50,16 @@ typedef struct EgCurvePoint
 extern Size eg_curve_bytes(Size n, int stride);
 
 /* list[0] and list[1] have the same stride; they are not changed. */
-extern EgCurve *eg_curve_make(const EgScoreList list[2]);
+extern EgTwoClasses *eg_curve_make(const EgScoreList list[2]);
 
 /* From rows: truth 1 is class 1; score is every stride-th; weight may be NULL. */
-extern EgCurve *eg_curve_of_rows(const double *score, Size stride, const double *truth,
+extern EgTwoClasses *eg_curve_of_rows(const double *score, Size stride, const double *truth,
 								 double positive, const double *weight, Size n);
 
-extern EgCurveMeasures eg_curve_measure(const EgCurve *c);
+extern EgCurveMeasures eg_curve_measure(const EgTwoClasses *c);
 
 /* One point for each different score, from the highest down; palloc'd. */
-extern EgCurvePoint *eg_curve_points(const EgCurve *c, Size *npoints);
+extern EgCurvePoint *eg_curve_points(const EgTwoClasses *c, Size *npoints);
 
 /* Keep the points where the ROC curve bends, in place; returns how many. */
 extern Size eg_roc_bends(EgCurvePoint *points, Size npoints);

@@ -14,11 +14,10 @@
 
 #include "miscadmin.h"
 #include "utils/builtins.h"
-#include "utils/fmgrprotos.h"
 #include "utils/jsonb.h"
 #include "utils/memutils.h"
-#include "utils/numeric.h"
 
+#include "store/registry.h"
 #include "store/rival.h"
 
 static void
@@ -137,17 +136,10 @@ reason(const EgRival *r, const EgTrainSpec *spec, const EgSourceData *d, const E
 		return "the rows that it held out no longer are about the share wanted";
 	if (d->split_is_time && result->split->has_cut && spec->frozen_split)
 	{
-		JsonbValue	v;
-		Jsonb	   *json = (Jsonb *) spec->frozen_split;
+		char	   *cut = eg_jsonb_text(spec->frozen_split, "cut");
 
-		if (getKeyJsonValueFromContainer(&json->root, "cut", 3, &v) != NULL && v.type == jbvNumeric)
-		{
-			char	   *text = DatumGetCString(DirectFunctionCall1(numeric_out,
-																   NumericGetDatum(v.val.numeric)));
-
-			if (result->split->cut < strtod(text, NULL))
-				return "it was trained on rows that are held out now";
-		}
+		if (cut && result->split->cut < strtod(cut, NULL))
+			return "it was trained on rows that are held out now";
 	}
 	return NULL;
 }

@@ -15,21 +15,19 @@
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/json.h"
-#include "utils/numeric.h"
 
+#include "base/random.h"
+#include "store/registry.h"
 #include "store/split.h"
 
 /* below it a share of the rows is a matter of luck */
 #define MIN_ROWS_TO_REFREEZE	30
 
-/* splitmix64's finalizer: spreads the bits of hash and seed */
+/* spreads the bits of hash and seed */
 static uint64
 mix(uint64 x)
 {
-	x += UINT64CONST(0x9e3779b97f4a7c15);
-	x = (x ^ (x >> 30)) * UINT64CONST(0xbf58476d1ce4e5b9);
-	x = (x ^ (x >> 27)) * UINT64CONST(0x94d049bb133111eb);
-	return x ^ (x >> 31);
+	return eg_random_bits(x, 0);
 }
 
 /* The k-th smallest (from 0) of n values, which are reordered (Hoare's select). */
@@ -86,21 +84,6 @@ share_of(Size n, double share)
 	return k;
 }
 
-static char *
-member_text(const Jsonb *json, const char *name)
-{
-	JsonbValue	v;
-
-	if (getKeyJsonValueFromContainer((JsonbContainer *) &json->root, name, strlen(name), &v) ==
-		NULL)
-		return NULL;
-	if (v.type == jbvString)
-		return pnstrdup(v.val.string.val, v.val.string.len);
-	if (v.type == jbvNumeric)
-		return DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(v.val.numeric)));
-	return NULL;
-}
-
 EgSplit *
 eg_split_from_json(const Jsonb *json, uint64 seed, double test_size)
 {
@@ -113,12 +96,12 @@ eg_split_from_json(const Jsonb *json, uint64 seed, double test_size)
 	if (json == NULL)
 		return s;
 
-	text = member_text(json, "seed");
+	text = eg_jsonb_text(json, "seed");
 	if (text)
 		s->seed = strtoull(text, NULL, 16);
 
 	/* another share needs other limits, in the same order of rows */
-	text = member_text(json, "test_size");
+	text = eg_jsonb_text(json, "test_size");
 	if (text == NULL || fabs(strtod(text, NULL) - test_size) > 1e-9)
 		return s;
 

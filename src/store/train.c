@@ -478,17 +478,7 @@ train_steps(TrainState *s)
 		eg_rival_finish(rival, spec, d, s->target, part, r);
 	s->class_weights = eg_target_class_weights(spec, s->target, part, nrows);
 
-	rank = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(uint64) * Max(nrows, 1));
-	for (i = 0; i < nrows; i++)
-	{
-		EgRows		use = part[i] == EG_PART_VALID ?
-			eg_validation_use(spec, validation, d->hash[i]) : EG_ROWS_FIT;
-
-		rank[i] = ((uint64) part[i] << 56) + ((uint64) use << 48) +
-			(d->group ? (uint64) d->group[i] : 0);
-		if (part[i] != EG_PART_TEST)
-			s->rows[use]++;
-	}
+	rank = eg_part_ranks(spec, d, part, validation, s->rows);
 	r->nfit = s->rows[EG_ROWS_FIT];
 	r->nvalid = s->rows[EG_ROWS_VALID];
 	r->ncalibrate = s->rows[EG_ROWS_CALIBRATE];

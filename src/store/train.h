@@ -149,6 +149,13 @@ extern double eg_validation_share(const EgTrainSpec *spec, double validation);
 extern EgRows eg_validation_use(const EgTrainSpec *spec, double validation, uint64 hash);
 
 /*
+ * Rank of every row (palloc'd) for eg_source_canonical(): by part, then by use,
+ * then by group.  Adds the rows of each use, held-out ones aside, to rows.
+ */
+extern uint64 *eg_part_ranks(const EgTrainSpec *spec, const EgSourceData *d, const uint8 *part,
+							 double validation, Size rows[EG_NROWS]);
+
+/*
  * Fit curves and intervals of a model to ncalibrate rows and then nconformal
  * rows of x, in CurrentMemoryContext.  params: the resolved ones, JSON.
  */

@@ -67,6 +67,27 @@ eg_validation_use(const EgTrainSpec *spec, double validation, uint64 hash)
 	return u < (validation + share) / 2 ? EG_ROWS_CALIBRATE : EG_ROWS_CONFORMAL;
 }
 
+uint64 *
+eg_part_ranks(const EgTrainSpec *spec, const EgSourceData *d, const uint8 *part,
+			  double validation, Size rows[EG_NROWS])
+{
+	uint64	   *rank = MemoryContextAllocHuge(CurrentMemoryContext,
+											  sizeof(uint64) * Max(d->x.nrows, 1));
+	Size		i;
+
+	for (i = 0; i < d->x.nrows; i++)
+	{
+		EgRows		use = part[i] == EG_PART_VALID ?
+			eg_validation_use(spec, validation, d->hash[i]) : EG_ROWS_FIT;
+
+		rank[i] = ((uint64) part[i] << 56) + ((uint64) use << 48) +
+			(d->group ? (uint64) d->group[i] : 0);
+		if (part[i] != EG_PART_TEST)
+			rows[use]++;
+	}
+	return rank;
+}
+
 void
 eg_calibrate_artifact(EgArtifact *a, const EgTrainSpec *spec, const EgMatrix *x,
 					  const double *truth, const double *weight, Size ncalibrate,

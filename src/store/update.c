@@ -165,24 +165,14 @@ arrange(UpdateState *s)
 	EgSourceData *d = s->d;
 	EgTrained  *r = s->result;
 	Size		nrows = d->x.nrows;
-	uint64	   *rank = MemoryContextAllocHuge(CurrentMemoryContext,
-											  sizeof(uint64) * Max(nrows, 1));
+	uint64	   *rank;
 	uint8	   *part = eg_split_rows(r->split, d, s->target.cls, s->target.nlabels,
 									 s->target.labels, eg_validation_share(s->spec, 0),
 									 (uint64) s->spec->seed);
 	Size		i;
 
 	s->class_weights = eg_target_class_weights(s->spec, &s->target, part, nrows);
-	for (i = 0; i < nrows; i++)
-	{
-		EgRows		use = part[i] == EG_PART_VALID ?
-			eg_validation_use(s->spec, 0, d->hash[i]) : EG_ROWS_FIT;
-
-		rank[i] = ((uint64) part[i] << 56) + ((uint64) use << 48) +
-			(d->group ? (uint64) d->group[i] : 0);
-		if (part[i] != EG_PART_TEST)
-			s->rows[use]++;
-	}
+	rank = eg_part_ranks(s->spec, d, part, 0, s->rows);
 	r->nfit = s->rows[EG_ROWS_FIT];
 	r->nvalid = s->rows[EG_ROWS_VALID];
 	r->ncalibrate = s->rows[EG_ROWS_CALIBRATE];
