@@ -835,11 +835,12 @@ CREATE FUNCTION engage_evaluate(
 	target text DEFAULT NULL,
 	weight text DEFAULT NULL,
 	group_by text DEFAULT NULL,
-	event text DEFAULT NULL)
+	event text DEFAULT NULL,
+	intervals float8 DEFAULT NULL)
 RETURNS jsonb
 AS 'MODULE_PATHNAME', 'engage_evaluate'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION engage_evaluate(text, text, text, text, text, text)
+COMMENT ON FUNCTION engage_evaluate(text, text, text, text, text, text, float8)
 IS 'every metric of a model on the rows of a source, as in the result of engage_train';
 
 CREATE FUNCTION engage_confusion(

@@ -14,6 +14,7 @@
 #ifndef EG_ALGO_H
 #define EG_ALGO_H
 
+#include "algo/link.h"
 #include "base/bytes.h"
 #include "base/matrix.h"
 #include "base/params.h"
@@ -109,8 +110,31 @@ typedef struct EgAlgorithm
 	/* Fold in new rows without starting over. */
 	void		(*update) (void *model, const EgDataset *data, EgRun *run);
 
-	/* Exact Shapley values, (ncols + 1) * width per row; NULL means sample them. */
+	/*
+	 * Exact Shapley values of the margins: for each row and each of `width`
+	 * outputs ncols contributions and then the base value, so that a block's sum
+	 * is the output's margin.  NULL means that outputs are explained by sampling.
+	 * May allocate (what it precomputes it keeps beside the model) and throw,
+	 * answers interrupts.
+	 */
 	void		(*explain) (const void *model, const float *x, Size nrows, double *out);
+
+	/*
+	 * The same for one row against nbackground rows (interventional: a feature left
+	 * out has the background's values, whatever the others are).
+	 */
+	void		(*explain_against) (const void *model, const float *x, const float *background,
+									Size nbackground, double *out);
+
+	/*
+	 * Shapley interaction values of one row: for each output a symmetric (ncols + 1,
+	 * ncols + 1) matrix whose row sums are what explain() says; the last cell is
+	 * the base value.
+	 */
+	void		(*interactions) (const void *model, const float *x, double *out);
+
+	/* How the margins that explain() speaks of become outputs; NULL: they are the outputs. */
+	EgLink		(*link) (const void *model);
 
 	/* One non-negative number per feature. */
 	void		(*importance) (const void *model, double *out);

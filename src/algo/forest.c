@@ -312,85 +312,6 @@ eg_forest_margin_plain(const EgForest *f, const float *x, Size n, Size stride, d
 	}
 }
 
-/* ---------------- links ---------------- */
-
-/* 1 / (1 + exp(-x)) in single precision, with libxgboost's guards against overflow */
-static inline float
-logistic(float x)
-{
-	float		e = -x < 88.7f ? -x : 88.7f;
-
-	return 1.0f / (expf(e) + 1.0f + 1e-16f);
-}
-
-static void
-softmax(double *o, int n)
-{
-	float		top = (float) o[0];
-	double		sum = 0.0;
-
-	for (int g = 1; g < n; g++)
-		top = fmaxf((float) o[g], top);
-	for (int g = 0; g < n; g++)
-	{
-		o[g] = expf((float) o[g] - top);
-		sum += o[g];
-	}
-	for (int g = 0; g < n; g++)
-		o[g] = (float) o[g] / (float) sum;
-}
-
-/* Insertion sort: there are few quantiles, and they are mostly in order. */
-static void
-ascending(double *o, int n)
-{
-	for (int i = 1; i < n; i++)
-	{
-		double		v = o[i];
-		int			j = i;
-
-		for (; j > 0 && o[j - 1] > v; j--)
-			o[j] = o[j - 1];
-		o[j] = v;
-	}
-}
-
-void
-eg_forest_link(const EgForest *f, double *out, Size n)
-{
-	Size		total = n * f->ngroups;
-
-	switch (f->link)
-	{
-		case EG_LINK_IDENTITY:
-			break;
-		case EG_LINK_LOGIT:
-			for (Size i = 0; i < total; i++)
-				out[i] = logistic((float) out[i]);
-			break;
-		case EG_LINK_LOG:
-			for (Size i = 0; i < total; i++)
-				out[i] = expf((float) out[i]);
-			break;
-		case EG_LINK_SOFTMAX:
-			for (Size r = 0; r < n; r++)
-				softmax(out + r * f->ngroups, f->ngroups);
-			break;
-		case EG_LINK_SORT:
-			for (Size r = 0; r < n; r++)
-				ascending(out + r * f->ngroups, f->ngroups);
-			break;
-		case EG_LINK_HINGE:
-			for (Size i = 0; i < total; i++)
-				out[i] = out[i] > 0.0 ? 1.0 : 0.0;
-			break;
-		case EG_LINK_EXP:
-			for (Size i = 0; i < total; i++)
-				out[i] = (float) exp(out[i]);
-			break;
-	}
-}
-
 /* ---------------- scoring ---------------- */
 
 void
@@ -406,5 +327,5 @@ void
 eg_forest_predict(const EgForest *f, const float *x, Size n, Size stride, double *out)
 {
 	eg_forest_margin(f, x, n, stride, out);
-	eg_forest_link(f, out, n);
+	eg_link_apply(f->link, out, n, f->ngroups);
 }

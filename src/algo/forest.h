@@ -13,19 +13,8 @@
 #ifndef EG_FOREST_H
 #define EG_FOREST_H
 
+#include "algo/link.h"
 #include "base/bytes.h"
-
-/* how a sum of leaves becomes an output; the names are those of XGBoost's objectives */
-typedef enum EgLink
-{
-	EG_LINK_IDENTITY,
-	EG_LINK_LOGIT,				/* 1 / (1 + exp(-x)) */
-	EG_LINK_LOG,				/* exp(x): counts, gamma, tweedie, survival */
-	EG_LINK_SOFTMAX,			/* over the groups */
-	EG_LINK_SORT,				/* quantiles: ascending order of the groups */
-	EG_LINK_HINGE,				/* x > 0 */
-	EG_LINK_EXP					/* exp(x) in double precision: accelerated failure times */
-} EgLink;
 
 typedef struct EgForest
 {
@@ -52,6 +41,7 @@ typedef struct EgForest
 	uint32	   *cat_bits;
 
 	struct EgForestCode *code;	/* compiled form, NULL until eg_forest_compile() */
+	struct EgForestShap *shap;	/* what explanations need, NULL until the first */
 } EgForest;
 
 #define EG_NODE_DEFAULT_LEFT	(1 << 0)
@@ -82,8 +72,5 @@ extern void eg_forest_margin(const EgForest *f, const float *x, Size n, Size str
 /* Leaf (node counted from the tree's first) that each of n rows reaches in one tree. */
 extern void eg_forest_leaves(const EgForest *f, int tree, const float *x, Size n, Size stride,
 							 int32 *leaf);
-
-/* Apply the link to margins in place: (n, ngroups). */
-extern void eg_forest_link(const EgForest *f, double *out, Size n);
 
 #endif							/* EG_FOREST_H */

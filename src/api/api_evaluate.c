@@ -24,6 +24,9 @@
 #include "store/registry.h"
 #include "store/score.h"
 
+/* of the draws for intervals: the same call gives the same answer */
+#define INTERVAL_SEED	1
+
 PG_FUNCTION_INFO_V1(engage_evaluate);
 PG_FUNCTION_INFO_V1(engage_confusion);
 
@@ -114,8 +117,8 @@ put_rows(StringInfo out, const char *name, int64 n)
 }
 
 /*
- * engage_evaluate(model, source, target, weight, group_by, event): every
- * metric of the model's task as a JSON object.
+ * engage_evaluate(model, source, target, weight, group_by, event, intervals): every
+ * metric of the model's task as a JSON object, with bootstrap intervals when asked.
  */
 Datum
 engage_evaluate(PG_FUNCTION_ARGS)
@@ -126,6 +129,12 @@ engage_evaluate(PG_FUNCTION_ARGS)
 	StringInfoData metrics,
 				out;
 
+	if (!PG_ARGISNULL(6) && !(PG_GETARG_FLOAT8(6) > 0 && PG_GETARG_FLOAT8(6) < 1))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("argument \"intervals\" is %g, but must lie between 0 and 1",
+						PG_GETARG_FLOAT8(6)),
+				 errhint("0.95 gives intervals that hold a metric in 95 of 100 cases.")));
 	spec.target = eg_arg_text(fcinfo, 2);
 	spec.weight = eg_arg_text(fcinfo, 3);
 	spec.group_by = eg_arg_text(fcinfo, 4);
@@ -143,6 +152,13 @@ engage_evaluate(PG_FUNCTION_ARGS)
 	put_rows(&out, "rows_without_target", s->nskipped);
 	put_rows(&out, "rows_of_other_classes", s->nunknown);
 	appendStringInfo(&out, ", %s", metrics.data + 1);	/* without its brace */
+	if (!PG_ARGISNULL(6))
+	{
+		out.data[--out.len] = '\0';
+		appendStringInfoString(&out, ", \"intervals\": ");
+		eg_metrics_intervals_json(&out, &in, PG_GETARG_FLOAT8(6), INTERVAL_SEED);
+		appendStringInfoChar(&out, '}');
+	}
 	PG_RETURN_DATUM(DirectFunctionCall1(jsonb_in, CStringGetDatum(out.data)));
 }
 

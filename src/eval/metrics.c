@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * metrics.c
- *	  Metrics: names, usable rows, JSON, and the metrics of numbers.
+ *	  Metrics: names, usable rows, JSON.
  *
  * One table names every metric and the tasks that it judges.  A request
  * keeps the usable rows, lets the task fill an EgMetricSet, and writes the
@@ -15,7 +15,6 @@
  */
 #include "postgres.h"
 
-#include <float.h>
 #include <math.h>
 
 #include "miscadmin.h"
@@ -113,6 +112,12 @@ ndcg_cutoff(const char *name)
 		k = k * 10 + (*p - '0');
 	}
 	return k;
+}
+
+const char *
+eg_metric_name(EgTask task, int id)
+{
+	return (metric_table[id].tasks & EG_TASK_BIT(task)) != 0 ? metric_table[id].name : NULL;
 }
 
 const char *
@@ -217,196 +222,6 @@ eg_metric_put_text(StringInfo out, const char *text)
 }
 
 /* ----------
- * Metrics of numbers
- * ----------
- */
-
-double
-eg_rmse(const double *score, const double *truth, const double *weight, Size n)
-{
-	double		sum = 0.0;
-	Size		i;
-
-	for (i = 0; i < n; i++)
-	{
-		double		error = score[i] - truth[i];
-
-		sum += eg_metric_weight(weight, i) * error * error;
-	}
-	return sqrt(sum / eg_metric_total_weight(weight, n));
-}
-
-double
-eg_mae(const double *score, const double *truth, const double *weight, Size n)
-{
-	double		sum = 0.0;
-	Size		i;
-
-	for (i = 0; i < n; i++)
-		sum += eg_metric_weight(weight, i) * fabs(score[i] - truth[i]);
-	return sum / eg_metric_total_weight(weight, n);
-}
-
-double
-eg_bias(const double *score, const double *truth, const double *weight, Size n)
-{
-	double		sum = 0.0;
-	Size		i;
-
-	for (i = 0; i < n; i++)
-		sum += eg_metric_weight(weight, i) * (score[i] - truth[i]);
-	return sum / eg_metric_total_weight(weight, n);
-}
-
-double
-eg_r2(const double *score, const double *truth, const double *weight, Size n)
-{
-	double		total = eg_metric_total_weight(weight, n);
-	double		mean = 0.0;
-	double		min = DBL_MAX;
-	double		max = -DBL_MAX;
-	double		residual = 0.0;
-	double		variance = 0.0;
-	Size		i;
-
-	if (!(total > 0.0))
-		return NAN;
-	for (i = 0; i < n; i++)
-	{
-		double		w = eg_metric_weight(weight, i);
-
-		if (w == 0.0)
-			continue;
-		mean += w * truth[i];
-		min = Min(min, truth[i]);
-		max = Max(max, truth[i]);
-	}
-	/* the sum below is not exactly 0 for a constant such as 0.1 */
-	if (min == max)
-		return NAN;
-	mean /= total;
-	for (i = 0; i < n; i++)
-	{
-		double		w = eg_metric_weight(weight, i);
-
-		residual += w * (truth[i] - score[i]) * (truth[i] - score[i]);
-		variance += w * (truth[i] - mean) * (truth[i] - mean);
-	}
-	return variance > 0.0 ? 1.0 - residual / variance : NAN;
-}
-
-double
-eg_mape(const double *score, const double *truth, const double *weight, Size n, Size *left_out)
-{
-	double		total = 0.0;
-	double		sum = 0.0;
-	Size		zeros = 0;
-	Size		i;
-
-	for (i = 0; i < n; i++)
-	{
-		double		w = eg_metric_weight(weight, i);
-
-		if (truth[i] == 0.0)
-		{
-			zeros++;
-			continue;
-		}
-		total += w;
-		sum += w * (fabs(score[i] - truth[i]) / Max(fabs(truth[i]), DBL_EPSILON));
-	}
-	if (left_out)
-		*left_out = zeros;
-	return total > 0.0 ? sum / total : NAN;
-}
-
-/*
- * Without weights the mean of the two middle errors where n is even; with
- * weights the first error at which half of the weight is reached.
- */
-double
-eg_median_absolute_error(const double *score, const double *truth, const double *weight, Size n)
-{
-	double		total = eg_metric_total_weight(weight, n);
-	double	   *errors;
-	Size	   *order;
-	double		reached = 0.0;
-	double		median = NAN;
-	Size		i;
-
-	if (!(total > 0.0))
-		return NAN;
-	errors = eg_metric_alloc(n, sizeof(double));
-	for (i = 0; i < n; i++)
-		errors[i] = fabs(score[i] - truth[i]);
-	order = eg_metric_order(errors, 1, n);
-	if (weight == NULL)
-	{
-		median = errors[order[n / 2]];
-		if (n % 2 == 0)
-			median = (errors[order[n / 2 - 1]] + median) / 2.0;
-	}
-	else
-	{
-		/* summed in the same order as below, so that half of it is reached */
-		total = 0.0;
-		for (i = 0; i < n; i++)
-			total += weight[order[i]];
-		for (i = 0; i < n; i++)
-		{
-			reached += weight[order[i]];
-			median = errors[order[i]];
-			if (reached >= 0.5 * total)
-				break;
-		}
-	}
-	pfree(order);
-	pfree(errors);
-	return median;
-}
-
-/* Undefined unless every truth is at least 0 and every score above 0. */
-double
-eg_poisson_deviance(const double *score, const double *truth, const double *weight, Size n)
-{
-	double		sum = 0.0;
-	Size		i;
-
-	for (i = 0; i < n; i++)
-	{
-		double		y = truth[i];
-		double		p = score[i];
-
-		if (y < 0.0 || p <= 0.0)
-			return NAN;
-		sum += eg_metric_weight(weight, i) * 2.0 * ((y > 0.0 ? y * log(y / p) : 0.0) - y + p);
-	}
-	return sum / eg_metric_total_weight(weight, n);
-}
-
-static void
-metrics_numbers(const EgMetricInput *in, EgMetricSet *set, StringInfo details)
-{
-	const double *s = in->score;
-	const double *t = in->truth;
-	const double *w = in->weight;
-	Size		left_out;
-
-	set->value[EG_METRIC_RMSE] = eg_rmse(s, t, w, in->n);
-	set->value[EG_METRIC_MAE] = eg_mae(s, t, w, in->n);
-	set->value[EG_METRIC_R2] = eg_r2(s, t, w, in->n);
-	set->value[EG_METRIC_MAPE] = eg_mape(s, t, w, in->n, &left_out);
-	set->value[EG_METRIC_BIAS] = eg_bias(s, t, w, in->n);
-	CHECK_FOR_INTERRUPTS();
-	if (set->want & EG_METRIC_BIT(EG_METRIC_MEDIAN_ABSOLUTE_ERROR))
-		set->value[EG_METRIC_MEDIAN_ABSOLUTE_ERROR] = eg_median_absolute_error(s, t, w, in->n);
-	if (in->task == EG_COUNT && (set->want & EG_METRIC_BIT(EG_METRIC_POISSON_DEVIANCE)))
-		set->value[EG_METRIC_POISSON_DEVIANCE] = eg_poisson_deviance(s, t, w, in->n);
-	if (details)
-		appendStringInfo(details, ", \"mape_rows_left_out\": %zu", left_out);
-}
-
-/* ----------
  * Requests
  * ----------
  */
@@ -460,8 +275,8 @@ keep_rows(const double *v, int width, const bool *usable, Size n, Size kept)
 }
 
 /* The usable rows of in; nothing is copied when all are. */
-static EgMetricInput
-clean_rows(const EgMetricInput *in)
+EgMetricInput
+eg_metrics_clean(const EgMetricInput *in)
 {
 	EgMetricInput clean = *in;
 	bool	   *usable = eg_metric_alloc(in->n, sizeof(bool));
@@ -492,8 +307,8 @@ clean_rows(const EgMetricInput *in)
 	return clean;
 }
 
-static void
-compute(const EgMetricInput *in, EgMetricSet *set, StringInfo details)
+void
+eg_metrics_compute(const EgMetricInput *in, EgMetricSet *set, StringInfo details)
 {
 	int			id;
 
@@ -503,7 +318,7 @@ compute(const EgMetricInput *in, EgMetricSet *set, StringInfo details)
 	{
 		case EG_REGRESSION:
 		case EG_COUNT:
-			metrics_numbers(in, set, details);
+			eg_metrics_numbers(in, set, details);
 			break;
 		case EG_BINARY:
 			eg_metrics_binary(in, set, details);
@@ -549,7 +364,7 @@ eg_metric_value(const EgMetricInput *in, const char *name)
 	if (!eg_metric_exists(in->task, name))
 		return NAN;
 	caller = enter_context();
-	clean = clean_rows(in);
+	clean = eg_metrics_clean(in);
 	if (id < 0)
 		value = eg_ndcg(clean.score, clean.truth, clean.group, clean.weight, clean.n,
 						ndcg_cutoff(name));
@@ -558,7 +373,7 @@ eg_metric_value(const EgMetricInput *in, const char *name)
 		EgMetricSet set;
 
 		set.want = EG_METRIC_BIT(id);
-		compute(&clean, &set, NULL);
+		eg_metrics_compute(&clean, &set, NULL);
 		value = set.value[id];
 	}
 	leave_context(caller);
@@ -569,14 +384,14 @@ void
 eg_metrics_json(StringInfo out, const EgMetricInput *in)
 {
 	MemoryContext caller = enter_context();
-	EgMetricInput clean = clean_rows(in);
+	EgMetricInput clean = eg_metrics_clean(in);
 	EgMetricSet set;
 	StringInfoData details;
 	int			id;
 
 	initStringInfo(&details);
 	set.want = ~UINT64CONST(0);
-	compute(&clean, &set, &details);
+	eg_metrics_compute(&clean, &set, &details);
 
 	appendStringInfo(out, "{\"n\": %zu", clean.n);
 	if (clean.n < in->n)

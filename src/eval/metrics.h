@@ -48,6 +48,14 @@ typedef struct EgMetricInput
 /* Append one JSON object {...} with every metric of the task. */
 extern void eg_metrics_json(StringInfo out, const EgMetricInput *in);
 
+/*
+ * Append a JSON object {"auc": [lower, upper], ...}: for every metric of the
+ * task an interval that holds its value on all such rows in a share `level` of
+ * cases (metrics_interval.c says how).  Undefined ones are left out.
+ */
+extern void eg_metrics_intervals_json(StringInfo out, const EgMetricInput *in, double level,
+									  uint64 seed);
+
 /* The metric that decides between champion and challenger. */
 extern const char *eg_metric_primary(EgTask task);
 
@@ -163,11 +171,21 @@ typedef struct EgMetricSet
  * Fill set from clean rows; with details not NULL append further members of
  * the JSON object, each preceded by a comma.
  */
+extern void eg_metrics_numbers(const EgMetricInput *in, EgMetricSet *set, StringInfo details);
 extern void eg_metrics_binary(const EgMetricInput *in, EgMetricSet *set, StringInfo details);
 extern void eg_metrics_multiclass(const EgMetricInput *in, EgMetricSet *set, StringInfo details);
 extern void eg_metrics_quantile(const EgMetricInput *in, EgMetricSet *set, StringInfo details);
 extern void eg_metrics_ranking(const EgMetricInput *in, EgMetricSet *set, StringInfo details);
 extern void eg_metrics_survival(const EgMetricInput *in, EgMetricSet *set, StringInfo details);
+
+/* The usable rows of in; nothing is copied when all are. */
+extern EgMetricInput eg_metrics_clean(const EgMetricInput *in);
+
+/* The same for any task. */
+extern void eg_metrics_compute(const EgMetricInput *in, EgMetricSet *set, StringInfo details);
+
+/* Name of an EgMetricId, NULL when the task has no such metric. */
+extern const char *eg_metric_name(EgTask task, int id);
 
 /*
  * Row numbers that put v[0], v[stride], ... in ascending order, equal ones in
