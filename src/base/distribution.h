@@ -17,4 +17,14 @@ extern double eg_student_p(double t, double df);
 /* The t that is exceeded on either side with probability p in all, 0 < p < 1. */
 extern double eg_student_quantile(double p, double df);
 
+/* Probability of a chi-squared value (df degrees of freedom) at least as large. */
+extern double eg_chi2_p(double chi2, double df);
+
+/*
+ * Probability that two samples of n1 and n2 numbers from one distribution lie at
+ * least d apart (Kolmogorov-Smirnov, two-sided): exact without ties where
+ * n1 * n2 is at most 10 million, asymptotic beyond (right to 1 %).
+ */
+extern double eg_kolmogorov_p(double d, double n1, double n2);
+
 #endif							/* EG_DISTRIBUTION_H */
