@@ -58,6 +58,7 @@ typedef struct CallSite
 	MemoryContext context;		/* of the scorer and of the pin on the model */
 	int64		version_id;
 	EgScorer   *scorer;
+	void	   *extra;			/* of the caller, in context */
 	SnapshotId	snapshot;
 	Oid			user;
 	int			ref_len;
@@ -102,6 +103,7 @@ resolve(CallSite *site, const char *ref, int len, Snapshot snapshot)
 	{
 		/* an error below leaves an empty call site, not a half one */
 		site->scorer = NULL;
+		site->extra = NULL;
 		site->version_id = 0;
 		MemoryContextReset(site->context);
 		site->scorer = eg_scorer_create(eg_cache_get(version_id, site->context), site->context);
@@ -134,6 +136,12 @@ eg_call_site_scorer(FunctionCallInfo fcinfo)
 	}
 	resolve(site, ref, len, snapshot);
 	return site->scorer;
+}
+
+void **
+eg_call_site_extra(FunctionCallInfo fcinfo)
+{
+	return &((CallSite *) fcinfo->flinfo->fn_extra)->extra;
 }
 
 /* ----------

@@ -17,6 +17,13 @@
  */
 extern EgScorer *eg_call_site_scorer(FunctionCallInfo fcinfo);
 
+/*
+ * A place for what the caller keeps beside the scorer, allocated in the scorer's
+ * context; valid after eg_call_site_scorer(), NULL at first and when another
+ * version came.
+ */
+extern void **eg_call_site_extra(FunctionCallInfo fcinfo);
+
 typedef enum EgOutput
 {
 	EG_OUT_NUMBER,
