@@ -37,7 +37,7 @@ if [ -e "$dir/data/PG_VERSION" ]; then
 fi
 cluster_create "$dir"
 eval "$(cluster_env "$dir")"
-if ! psql -X -f scripts/demo.sql; then
+if ! psql -X -v report="$dir/report.html" -f scripts/demo.sql; then
 	echo "the demo failed; the server's log is $dir/log, remove the cluster by: $again" >&2
 	exit 1
 fi
@@ -47,6 +47,8 @@ cat <<END
 The demo took $((SECONDS - started)) s. Its cluster is still running; to look around:
 
     $(pg_bindir)/psql -h $dir -U postgres postgres
+
+The model on one page:  $dir/report.html
 
 Try:  SELECT * FROM engage.models;
       SELECT * FROM engage_parameters('xgboost');

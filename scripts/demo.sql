@@ -108,6 +108,36 @@ SELECT engage_predict_class('telco_churn', t) AS class, engage_predict_proba('te
 FROM telco AS t WHERE customer_id = 1;
 
 \echo
+\echo '== Explain: the ten customers of the telephone company most likely to leave: why, and what would keep them'
+SELECT r.customer_id AS id, round(r.churn::numeric, 2) AS churn,
+	(SELECT w.sentence FROM engage_why_reasons('telco_churn', r.row, 1, direction => 'up') AS w) AS why,
+	coalesce((SELECT format('%s: %s', round(min(k.score_after)::numeric, 2), string_agg(format('%s %s', k.feature, k.to_value), ', '))
+		FROM engage_counterfactual('telco_churn', r.row, target => '<= 0.4', n => 1,
+			features => '{contract, monthly_charges, tech_support, online_security, payment_method}',
+			limits => '{"monthly_charges": "down"}') AS k), 'nothing that may be offered') AS offer
+FROM (SELECT t.customer_id, engage_predict('telco_churn', t) AS churn, to_jsonb(t) AS row
+	FROM telco AS t ORDER BY 2 DESC, 1 LIMIT 10) AS r ORDER BY churn DESC, id;
+
+\echo
+\echo '== Explain: one of them, feature by feature; contributions and base add up to the score'
+SELECT feature, value, round(contribution::numeric, 3) AS contribution, round(base::numeric, 3) AS base,
+	round(prediction::numeric, 3) AS prediction
+FROM (SELECT * FROM telco ORDER BY engage_predict('telco_churn', telco) DESC, customer_id LIMIT 1) AS t,
+	engage_explain('telco_churn', t) LIMIT 6;
+SELECT rank, feature, round(share::numeric, 3) AS share FROM engage_importance('telco_churn', 'telco', method => 'shap')
+WHERE rank <= 5;
+
+\if :{?report}
+\echo
+\echo '== Report: everything about the model on one page'
+\pset tuples_only on
+\pset format unaligned
+SELECT engage_report('telco_churn') \g :report
+\pset format aligned
+\pset tuples_only off
+\endif
+
+\echo
 \echo '== Train again with the same recipe: a new version, deployed where it is better'
 INSERT INTO customers SELECT * FROM engage_sample_customers(120000, 1) WHERE customer_id > 100000;
 SELECT model, version, rows_train, deployed, round(seconds::numeric, 2) AS seconds FROM engage_retrain('churn');

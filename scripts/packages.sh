@@ -48,9 +48,17 @@ server_is_packaged()
 	esac
 }
 
+# The package where this release has it, else nothing: what needs it is skipped.
+optional_package()
+{
+	if is_installed "$1" || apt-cache show "$1" >/dev/null 2>&1; then
+		echo "$1"
+	fi
+}
+
 package_list()
 {
-	local group server="" major
+	local group server="" major cron=""
 
 	major=$(pg_major)
 	for group in "$@"; do
@@ -60,12 +68,13 @@ package_list()
 				echo gcc make libc6-dev $server "libxgboost0|libxgboost0t64|libxgboost3" libopenblas0-pthread
 				;;
 			test)
-				echo perl procps binutils libipc-run-perl python3-numpy python3-xgboost
+				! server_is_packaged || cron=$(optional_package "postgresql-$major-cron")
+				echo $cron perl procps binutils libipc-run-perl libxml2-utils python3-numpy python3-xgboost
 				;;
 			demo)
 				;;
 			bench)
-				echo procps time python3-numpy python3-pandas python3-xgboost python3-psycopg2
+				echo procps time python3-numpy python3-pandas python3-xgboost python3-sklearn python3-psycopg2
 				;;
 			deb)
 				echo dpkg-dev debhelper fakeroot

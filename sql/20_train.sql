@@ -25,6 +25,9 @@ CREATE FUNCTION engage_train(
 	partition_by text DEFAULT NULL,
 	intervals float8 DEFAULT NULL,
 	calibrate text DEFAULT NULL,
+	background int DEFAULT 128,
+	interval_method text DEFAULT 'split',
+	interval_folds int DEFAULT 5,
 	OUT model text,
 	OUT version text,
 	OUT algorithm text,
@@ -38,7 +41,7 @@ RETURNS record
 AS 'MODULE_PATHNAME', 'engage_train'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION engage_train(text, text, text, text, jsonb, text, text, text[], text[], text, text,
-	float8, text, bigint, text, float8, text, text, text, text, float8, text)
+	float8, text, bigint, text, float8, text, text, text, text, float8, text, int, text, int)
 IS 'train a model on a table, a view or a query, store it as a new version, deploy it when it is better';
 
 CREATE FUNCTION engage_retrain(

@@ -23,6 +23,9 @@ CREATE FUNCTION engage_cross_validate(
 	metric text DEFAULT NULL,
 	event text DEFAULT NULL,
 	positive text DEFAULT NULL,
+	partition_by text DEFAULT NULL,
+	calibrate text DEFAULT NULL,
+	intervals float8 DEFAULT NULL,
 	OUT repeat integer,
 	OUT fold integer,
 	OUT rows_train bigint,
@@ -33,7 +36,7 @@ RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'engage_cross_validate'
 LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 6;
 COMMENT ON FUNCTION engage_cross_validate(text, text, text, jsonb, text, text, text[], text[], text, text,
-	integer, integer, boolean, text, text, bigint, text, text, text)
+	integer, integer, boolean, text, text, bigint, text, text, text, text, text, float8)
 IS 'measure an algorithm on folds of a source: a row for each fold, and one with means, deviation and stability';
 
 -- ---------------------------------------------------------------------------
@@ -146,6 +149,9 @@ CREATE FUNCTION engage_tune(
 	fairness text DEFAULT 'positive_rate',
 	seed bigint DEFAULT 1,
 	resume boolean DEFAULT false,
+	partition_by text DEFAULT NULL,
+	calibrate text DEFAULT NULL,
+	intervals float8 DEFAULT NULL,
 	OUT model text,
 	OUT version text,
 	OUT algorithm text,
@@ -166,7 +172,7 @@ AS 'MODULE_PATHNAME', 'engage_tune'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION engage_tune(text, text, text, text[], jsonb, jsonb, integer, integer, integer, text, text,
 	text, interval, float8, text, text, text, text[], text[], text, text, float8, text, boolean, text, text, text,
-	text, text, float8, text, bigint, boolean)
+	text, text, float8, text, bigint, boolean, text, text, float8)
 IS 'search algorithms and parameters on folds, train the winner, deploy it when it is better';
 
 CREATE PROCEDURE engage_tune_commit(
@@ -202,12 +208,15 @@ CREATE PROCEDURE engage_tune_commit(
 	fairness_weight float8 DEFAULT 1,
 	fairness text DEFAULT 'positive_rate',
 	seed bigint DEFAULT 1,
-	resume boolean DEFAULT false)
+	resume boolean DEFAULT false,
+	partition_by text DEFAULT NULL,
+	calibrate text DEFAULT NULL,
+	intervals float8 DEFAULT NULL)
 AS 'MODULE_PATHNAME', 'engage_tune_commit'
 LANGUAGE C;
 COMMENT ON PROCEDURE engage_tune_commit(text, text, text, text[], jsonb, jsonb, integer, integer, integer, text, text,
 	text, interval, float8, text, text, text, text[], text[], text, text, float8, text, boolean, text, text, text,
-	text, text, float8, text, bigint, boolean)
+	text, text, float8, text, bigint, boolean, text, text, float8)
 IS 'engage_tune that commits after each trial, so that a cancel keeps what was tried';
 
 CREATE FUNCTION engage_forget_trials(model text)

@@ -13,3 +13,6 @@ REVOKE ALL ON ALL SEQUENCES IN SCHEMA engage FROM PUBLIC;
 GRANT USAGE ON SCHEMA engage TO PUBLIC;
 GRANT SELECT ON engage.models, engage.versions, engage.events TO PUBLIC;
 GRANT SELECT ON engage.trials TO PUBLIC;
+GRANT SELECT ON engage.predictions, engage.experiments TO PUBLIC;
+GRANT SELECT ON engage.monitors, engage.check_results, engage.alerts TO PUBLIC;
+GRANT SELECT ON engage.schedules TO PUBLIC;

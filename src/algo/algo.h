@@ -50,6 +50,12 @@ extern bool eg_task_parse(const char *name, EgTask *task);
 #define EG_NROLES			8
 #define EG_ROLE_BIT(r)		(1 << (r))
 
+/*
+ * Rows to hand to predict() at a time: it cannot be interrupted, and a row may
+ * take milliseconds (nearest neighbors).
+ */
+#define EG_SCORE_BLOCK		32
+
 /* properties the callers and the contract test rely on */
 #define EG_MISSING_OK		(1 << 0)	/* takes NaN; others get imputed input */
 #define EG_CATEGORIES_OK	(1 << 1)	/* takes category codes; others get one-hot columns */
@@ -67,7 +73,23 @@ typedef struct EgDataset
 	const int  *ncategories;	/* (ncols) 0 = number, else codes 0 .. n-1 */
 	const char *const *names;	/* (ncols) feature names */
 	const char *const *const *categories;	/* (ncols) words of the codes; NULL: unknown */
+
+	/* stored models that the parameters name, in their order; 0 where they cannot be had */
+	int			nfrozen;
+	const struct EgFrozen *frozen;	/* algo/frozen.h */
 } EgDataset;
+
+/* Stored models that parameters name. */
+typedef struct EgReferences
+{
+	int			n;
+	char	  **names;			/* (n) 'churn' or 'churn@1.2.0', in the order of the parameters */
+	bool		alone;			/* nothing but these models needs features */
+	bool		trusted;		/* the user says that they have not learned from the rows */
+} EgReferences;
+
+struct EgCoefs;
+struct EgMoments;
 
 typedef struct EgAlgorithm
 {
@@ -86,6 +108,13 @@ typedef struct EgAlgorithm
 	 * (early stopping, calibration); 0 when it needs none.
 	 */
 	double		(*validation) (const void *params, EgTask task);
+
+	/*
+	 * Stored models among the parameters, and the same parameters with exact names,
+	 * n of them, in their place.  NULL where there cannot be any.
+	 */
+	void		(*references) (const void *params, EgReferences *out);
+	void		(*refer_exactly) (void *params, char *const *names);
 
 	/* Learn from data.  params has been parsed and range-checked. */
 	void	   *(*fit) (const EgDataset *data, const void *params, EgRun *run);
@@ -109,6 +138,16 @@ typedef struct EgAlgorithm
 
 	/* Fold in new rows without starting over. */
 	void		(*update) (void *model, const EgDataset *data, EgRun *run);
+
+	/* Why update() cannot learn on from this very model, as a sentence, or NULL. */
+	const char *(*update_obstacle) (const void *model);
+
+	/*
+	 * Learn from sums over the rows instead of the rows (algo/moments.h); data is
+	 * without rows.  For data sets that are seen once and kept nowhere.
+	 */
+	void	   *(*fit_moments) (const struct EgMoments *moments, const EgDataset *data,
+								const void *params, EgRun *run);
 
 	/*
 	 * Exact Shapley values of the margins: for each row and each of `width`
@@ -139,8 +178,26 @@ typedef struct EgAlgorithm
 	/* One non-negative number per feature. */
 	void		(*importance) (const void *model, double *out);
 
+	/*
+	 * Of trees: how often each feature (ncols) is split on, and the sums of gain
+	 * and of cover of its splits, as XGBoost's get_score() has them.
+	 */
+	void		(*splits) (const void *model, double *count, double *gain, double *cover);
+
 	/* Facts for engage_describe(), as members of a JSON object (no braces). */
 	void		(*describe) (const void *model, StringInfo json);
+
+	/*
+	 * Quality that fit() measured by itself (out of bag), as members of a JSON
+	 * object or nothing; it stands beside the metrics of the held-out rows.
+	 */
+	void		(*estimate) (const void *model, StringInfo json);
+
+	/*
+	 * Coefficients of a linear margin, for engage_coefficients(); *exponential is
+	 * what exp() of one is called, NULL when it means nothing.
+	 */
+	const struct EgCoefs *(*coefficients) (const void *model, const char **exponential);
 
 	/*
 	 * The library's own bytes, right after fit() or NULL when the model was

@@ -25,7 +25,7 @@
 #include <float.h>
 #include <math.h>
 
-#include "algo/algo.h"
+#include "algo/bayes.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
@@ -45,20 +45,6 @@ typedef struct BayesParams
 	double		var_smoothing;
 	bool		fit_prior;
 } BayesParams;
-
-typedef struct BayesModel
-{
-	int			nfeatures;
-	int			nclasses;
-	EgTask		task;
-	int		   *ncategories;	/* (nfeatures) 0 = number */
-	double	   *prior;			/* (nclasses) log */
-	double	  **mean;			/* (nfeatures)(nclasses) numbers; NULL: no values at all */
-	double	  **variance;
-	double	  **share;			/* (nfeatures)(ncategories, nclasses) log */
-
-	double	   *sum;			/* (nclasses) scratch of predict() */
-} BayesModel;
 
 extern const EgAlgorithm eg_naive_bayes;
 
@@ -388,9 +374,7 @@ bayes_load(EgReader *r, int format)
 static int
 bayes_width(const void *model)
 {
-	const BayesModel *m = model;
-
-	return m->task == EG_MULTICLASS ? m->nclasses : 1;
+	return eg_bayes_width(model);
 }
 
 static int
@@ -404,34 +388,10 @@ static void
 joint(const BayesModel *m, const float *x, double *sum)
 {
 	int			j;
-	int			k;
 
 	memcpy(sum, m->prior, m->nclasses * sizeof(double));
 	for (j = 0; j < m->nfeatures; j++)
-	{
-		float		v = x[j];
-
-		if (m->ncategories[j] > 0)
-		{
-			const double *share;
-
-			if (!(v >= 0 && v < m->ncategories[j]))
-				continue;
-			share = m->share[j] + (Size) v * m->nclasses;
-			for (k = 0; k < m->nclasses; k++)
-				sum[k] += share[k];
-		}
-		else if (isfinite(v) && m->mean[j] != NULL)
-		{
-			for (k = 0; k < m->nclasses; k++)
-			{
-				double		d = v - m->mean[j][k];
-
-				/* so far that squares overflow: as far as can be said */
-				sum[k] -= Min((log(m->variance[j][k]) + d * d / m->variance[j][k]) / 2, 1e290);
-			}
-		}
-	}
+		eg_bayes_add_likelihood(m, j, x[j], sum);
 }
 
 static void
@@ -545,6 +505,9 @@ const EgAlgorithm eg_naive_bayes = {
 	.width = bayes_width,
 	.nfeatures = bayes_nfeatures,
 	.predict = bayes_predict,
+	.explain = eg_bayes_explain,
+	.explain_against = eg_bayes_explain_against,
+	.link = eg_bayes_link,
 	.importance = bayes_importance,
 	.describe = bayes_describe
 };

@@ -17,8 +17,11 @@
 #include <math.h>
 
 #include "algo/boost.h"
+#include "algo/forest_facts.h"
+#include "algo/forest_shap.h"
 #include "algo/xgbmodel.h"
 #include "base/doc.h"
+#include "base/history.h"
 #include "miscadmin.h"
 #include "portability/instr_time.h"
 #include "utils/json.h"
@@ -48,37 +51,6 @@ typedef struct BoostModel
 	char	  **names;			/* from import */
 } BoostModel;
 
-void
-eg_boost_stop_init(EgBoostStop *stop, int patience, bool maximize)
-{
-	stop->patience = patience;
-	stop->maximize = maximize;
-	stop->best = NAN;
-	stop->best_round = 0;
-}
-
-bool
-eg_boost_stop_note(EgBoostStop *stop, int round, double value)
-{
-	bool		better = stop->best_round == 0 || isnan(stop->best) ||
-		(stop->maximize ? value > stop->best : value < stop->best);
-
-	/* a metric that cannot be computed never counts as progress */
-	if (better && (stop->best_round == 0 || !isnan(value)))
-	{
-		stop->best = value;
-		stop->best_round = round;
-		return true;
-	}
-	return false;
-}
-
-bool
-eg_boost_stop_now(const EgBoostStop *stop, int round)
-{
-	return stop->patience > 0 && round - stop->best_round >= stop->patience;
-}
-
 /*
  * Without validation rows the metric shown is that of the training rows.  It
  * is computed only as often as somebody looks; the library has the predictions
@@ -94,8 +66,9 @@ show_round(EgXgbBooster *b, EgXgbMatrix *d, const EgBoostParams *p, int round, E
 	INSTR_TIME_SET_CURRENT(now);
 	elapsed = now;
 	INSTR_TIME_SUBTRACT(elapsed, *shown);
-	if (run->report == NULL || strcmp(p->booster, "dart") == 0 ||
-		INSTR_TIME_GET_DOUBLE(elapsed) < SECONDS_BETWEEN_METRICS)
+	if (strcmp(p->booster, "dart") == 0 ||
+		(!eg_history_wants(run, round, p->n_estimators) &&
+		 (run->report == NULL || INSTR_TIME_GET_DOUBLE(elapsed) < SECONDS_BETWEEN_METRICS)))
 	{
 		eg_step(run, round, p->n_estimators, NULL, 0);
 		return;
@@ -105,6 +78,8 @@ show_round(EgXgbBooster *b, EgXgbMatrix *d, const EgBoostParams *p, int round, E
 	{
 		double		value = eg_xgb_booster_eval(b, round - 1, d, "train");
 
+		if (eg_history_wants(run, round, p->n_estimators))
+			eg_history_note(run, EG_CURVE_TRAINING, round, eg_xgb_last_metric(), value);
 		eg_step(run, round, p->n_estimators, eg_xgb_last_metric(), value);
 	}
 }
@@ -150,7 +125,13 @@ boost_train(const EgDataset *data, const EgBoostParams *p, const EgBoostObjectiv
 			continue;
 		}
 
+		if (!dart && eg_history_wants(run, round, p->n_estimators))
+		{
+			value = eg_xgb_booster_eval(b, round - 1, dmats[0], "train");
+			eg_history_note(run, EG_CURVE_TRAINING, round, eg_xgb_last_metric(), value);
+		}
 		value = eg_xgb_booster_eval(b, round - 1, dmats[1], "valid");
+		eg_history_note(run, EG_CURVE_VALIDATION, round, eg_xgb_last_metric(), value);
 		eg_step(run, round, p->n_estimators, eg_xgb_last_metric(), value);
 
 		/* dart reweighs old trees in later rounds, so its best model cannot be cut out later */
@@ -166,6 +147,7 @@ boost_train(const EgDataset *data, const EgBoostParams *p, const EgBoostObjectiv
 
 	result->rounds = round;
 	result->best_round = early ? stop.best_round : round;
+	eg_history_best(run, early ? result->best_round : 0);
 	if (result->bytes == NULL)
 	{
 		bool		cut = result->best_round < round;
@@ -390,51 +372,45 @@ boost_validation(const void *params, EgTask task)
 	return p->early_stopping_rounds > 0 || task == EG_QUANTILE ? p->validation_fraction : 0;
 }
 
-/* Total gain of the splits on each feature, weighed as the trees are. */
+static void
+boost_explain(const void *model, const float *x, Size nrows, double *out)
+{
+	const EgForest *f = ((const BoostModel *) model)->forest;
+
+	eg_forest_explain(f, x, nrows, f->nfeatures, out);
+}
+
+static void
+boost_explain_against(const void *model, const float *x, const float *background,
+					  Size nbackground, double *out)
+{
+	const EgForest *f = ((const BoostModel *) model)->forest;
+
+	eg_forest_explain_against(f, x, background, nbackground, f->nfeatures, out);
+}
+
+static void
+boost_interactions(const void *model, const float *x, double *out)
+{
+	eg_forest_interactions(((const BoostModel *) model)->forest, x, out);
+}
+
+static EgLink
+boost_link(const void *model)
+{
+	return ((const BoostModel *) model)->forest->link;
+}
+
 static void
 boost_importance(const void *model, double *out)
 {
-	const EgForest *f = ((const BoostModel *) model)->forest;
-	int			t;
-	int			i;
-
-	for (i = 0; i < f->nfeatures; i++)
-		out[i] = 0;
-	for (t = 0; t < f->ntrees; t++)
-	{
-		for (i = f->tree_start[t]; i < f->tree_start[t + 1]; i++)
-		{
-			if (f->feature[i] >= 0 && f->gain[i] > 0)
-				out[f->feature[i]] += (double) f->gain[i] * fabs(f->tree_weight[t]);
-		}
-	}
+	eg_forest_gain(((const BoostModel *) model)->forest, false, out);
 }
 
-/* Levels below the root of the deepest tree; children come after their parents. */
-static int
-forest_depth(const EgForest *f)
+static void
+boost_splits(const void *model, double *count, double *gain, double *cover)
 {
-	int			nnodes = f->tree_start[f->ntrees];
-	int		   *depth = MemoryContextAllocHuge(CurrentMemoryContext,
-											   Max(nnodes, 1) * sizeof(int));
-	int			deepest = 0;
-	int			t;
-	int			i;
-
-	memset(depth, 0, nnodes * sizeof(int));
-	for (t = 0; t < f->ntrees; t++)
-	{
-		int			root = f->tree_start[t];
-
-		for (i = root; i < f->tree_start[t + 1]; i++)
-		{
-			deepest = Max(deepest, depth[i]);
-			if (f->feature[i] >= 0)
-				depth[root + f->left[i]] = depth[root + f->right[i]] = depth[i] + 1;
-		}
-	}
-	pfree(depth);
-	return deepest;
+	eg_forest_splits(((const BoostModel *) model)->forest, false, count, gain, cover);
 }
 
 static void
@@ -449,7 +425,7 @@ boost_describe(const void *model, StringInfo json)
 	if (m->rounds > 0)
 		appendStringInfo(json, ", \"rounds\": %d, \"best_round\": %d", m->rounds, m->best_round);
 	appendStringInfo(json, ", \"nodes\": %d, \"depth\": %d",
-					 m->forest->tree_start[m->forest->ntrees], forest_depth(m->forest));
+					 m->forest->tree_start[m->forest->ntrees], eg_forest_depth(m->forest));
 	if (m->quantiles.n > 0)
 	{
 		appendStringInfoString(json, ", \"quantiles\": [");
@@ -590,7 +566,12 @@ const EgAlgorithm eg_xgboost = {
 	.width = boost_width,
 	.nfeatures = boost_nfeatures,
 	.predict = boost_predict,
+	.explain = boost_explain,
+	.explain_against = boost_explain_against,
+	.interactions = boost_interactions,
+	.link = boost_link,
 	.importance = boost_importance,
+	.splits = boost_splits,
 	.describe = boost_describe,
 	.library_bytes = boost_library_bytes,
 	.import = boost_import,

@@ -31,6 +31,7 @@
 
 #include "algo/boost.h"
 #include "algo/xgbmodel.h"
+#include "base/history.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
@@ -489,12 +490,16 @@ eg_boost_quantile_train(const EgDataset *data, const EgBoostParams *p, EgRun *ru
 		refit_round(&f, b, round, p->learning_rate);
 		round++;
 
+		if (eg_history_wants(run, round, p->n_estimators))
+			eg_history_note(run, EG_CURVE_TRAINING, round, "pinball loss",
+							pinball_loss(&f, 0, f.n));
 		if (!early)
 		{
 			eg_step(run, round, p->n_estimators, NULL, 0);
 			continue;
 		}
 		loss = pinball_loss(&f, f.n, f.nvalid);
+		eg_history_note(run, EG_CURVE_VALIDATION, round, "pinball loss", loss);
 		eg_step(run, round, p->n_estimators, "pinball loss", loss);
 		(void) eg_boost_stop_note(&stop, round, loss);
 		if (eg_boost_stop_now(&stop, round))
@@ -503,6 +508,7 @@ eg_boost_quantile_train(const EgDataset *data, const EgBoostParams *p, EgRun *ru
 
 	result->rounds = round;
 	result->best_round = early ? stop.best_round : round;
+	eg_history_best(run, early ? result->best_round : 0);
 	result->bytes = eg_xgb_booster_save(b, "ubj", 0,
 										result->best_round < round ? result->best_round : 0,
 										&result->len);

@@ -37,6 +37,7 @@ eg_coefs_create(EgPrep *prep, int nout, bool intercept, char **names)
 	c->nout = nout;
 	c->width = prep->width;
 	c->intercept = intercept;
+	c->base = -1;
 	c->names = names;
 	c->coef = numbers((Size) nout * c->width);
 	c->bias = numbers(nout);
@@ -221,6 +222,33 @@ eg_coefs_explain(const EgCoefs *c, const float *x, double *out)
 }
 
 void
+eg_coefs_explain_against(const EgCoefs *c, const float *x, const float *background,
+						 Size nbackground, double *out)
+{
+	int			ncols = c->prep->ncols;
+	Size		i;
+	int			k;
+	int			j;
+
+	for (k = 0; k < c->nout; k++)
+	{
+		double		mean = c->bias[k];
+
+		for (j = 0; j < ncols; j++)
+		{
+			double		expected = 0;
+
+			for (i = 0; i < nbackground; i++)
+				expected += addition(c, k, j, background[i * ncols + j]);
+			expected /= nbackground;
+			*out++ = addition(c, k, j, x[j]) - expected;
+			mean += expected;
+		}
+		*out++ = mean;
+	}
+}
+
+void
 eg_coefs_importance(const EgCoefs *c, double *out)
 {
 	const EgPrep *p = c->prep;
@@ -277,6 +305,107 @@ put_number(StringInfo json, double v)
 	eg_json_number(json, v);
 }
 
+/* Where prepared columns come from. */
+static void
+find_terms(const EgCoefs *c, EgCoefRow *terms)
+{
+	const EgPrep *p = c->prep;
+	int			j;
+	int			code;
+
+	for (j = 0; j < p->ncols; j++)
+	{
+		for (code = 0; code < p->ncategories[j]; code++)
+		{
+			int			column = p->code_column[p->code_start[j] + code];
+
+			if (column >= 0)
+			{
+				terms[column].feature = j;
+				terms[column].code = code;
+			}
+		}
+		if (p->ncategories[j] == 0 && p->first[j] >= 0)
+		{
+			terms[p->first[j]].feature = j;
+			terms[p->first[j]].code = EG_TERM_NUMBER;
+		}
+		if (p->missing[j] >= 0)
+		{
+			terms[p->missing[j]].feature = j;
+			terms[p->missing[j]].code = EG_TERM_MISSING;
+		}
+	}
+	for (j = 0; j < c->width; j++)
+		terms[j].term = c->names[j];
+}
+
+static void
+set_statistics(const EgCoefs *c, EgCoefRow *row, double estimate, double error, double quantile)
+{
+	row->estimate = estimate;
+	row->error = row->statistic = row->p = row->low = row->high = NAN;
+	if (c->error == NULL || !isfinite(error))
+		return;
+	row->error = error;
+	row->statistic = estimate / error;
+	row->p = eg_student_p(row->statistic, c->df);
+	row->low = estimate - quantile * error;
+	row->high = estimate + quantile * error;
+}
+
+EgCoefRow *
+eg_coefs_rows(const EgCoefs *c, double level, int *n)
+{
+	EgCoefRow  *rows = palloc_extended(Max((Size) c->nout * (c->width + 1), 1) * sizeof(EgCoefRow),
+									   MCXT_ALLOC_HUGE);
+	EgCoefRow  *terms = palloc0(Max(c->width, 1) * sizeof(EgCoefRow));
+	double	   *divisor = divisors(c);
+	double		quantile = c->error != NULL ? eg_student_quantile(1 - level, c->df) : 0;
+	const double *base = c->base >= 0 ? c->coef + (Size) c->base * c->width : NULL;
+	int			k;
+	int			j;
+
+	find_terms(c, terms);
+	*n = 0;
+	for (k = 0; k < c->nout; k++)
+	{
+		const double *coef = c->coef + (Size) k * c->width;
+		const double *error = c->error != NULL ? c->error + (Size) k * (c->width + 1) : NULL;
+
+		if (k == c->base)
+			continue;
+		if (c->intercept)
+		{
+			EgCoefRow  *row = &rows[(*n)++];
+			double		estimate = eg_coefs_intercept(c, k);
+
+			row->output = k;
+			row->term = "(intercept)";
+			row->feature = -1;
+			row->code = EG_TERM_NUMBER;
+			if (base != NULL)
+				estimate -= eg_coefs_intercept(c, c->base);
+			set_statistics(c, row, estimate, error != NULL ? error[0] : NAN, quantile);
+		}
+		for (j = 0; j < c->width; j++)
+		{
+			EgCoefRow  *row = &rows[*n];
+
+			if (c->dropped[j])
+				continue;
+			*row = terms[j];
+			row->output = k;
+			set_statistics(c, row, (coef[j] - (base != NULL ? base[j] : 0)) / divisor[j],
+						   error != NULL ? error[j + 1] : NAN, quantile);
+			++*n;
+		}
+	}
+	pfree(terms);
+	pfree(divisor);
+	return rows;
+}
+
 /* The names of the table's columns: its first row. */
 static void
 put_header(const EgCoefs *c, const char *odds, StringInfo json)
@@ -291,55 +420,32 @@ put_header(const EgCoefs *c, const char *odds, StringInfo json)
 }
 
 static void
-put_coefficient(const EgCoefs *c, int k, bool odds, const char *name, double estimate,
-				double error, double t95, StringInfo json)
+put_row(const EgCoefs *c, const EgCoefRow *row, bool odds, StringInfo json)
 {
 	appendStringInfoString(json, ", [");
 	if (c->nout > 1)
-		appendStringInfo(json, "%d, ", k);
-	escape_json(json, name);
-	put_number(json, estimate);
+		appendStringInfo(json, "%d, ", row->output);
+	escape_json(json, row->term);
+	put_number(json, row->estimate);
 	if (odds)
-		put_number(json, exp(estimate));
+		put_number(json, exp(row->estimate));
 	if (c->error != NULL)
 	{
-		double		t = estimate / error;
-
-		put_number(json, error);
-		put_number(json, t);
-		put_number(json, eg_student_p(t, c->df));
-		put_number(json, estimate - t95 * error);
-		put_number(json, estimate + t95 * error);
+		put_number(json, row->error);
+		put_number(json, row->statistic);
+		put_number(json, row->p);
+		put_number(json, row->low);
+		put_number(json, row->high);
 	}
 	appendStringInfoChar(json, ']');
-}
-
-static void
-put_output(const EgCoefs *c, int k, bool odds, StringInfo json)
-{
-	const double *coef = c->coef + (Size) k * c->width;
-	const double *error = c->error != NULL ? c->error + (Size) k * (c->width + 1) : NULL;
-	double	   *divisor = divisors(c);
-	double		t95 = error != NULL ? eg_student_quantile(0.05, c->df) : 0;
-	int			j;
-
-	if (c->intercept)
-		put_coefficient(c, k, odds, "(intercept)", eg_coefs_intercept(c, k),
-						error != NULL ? error[0] : NAN, t95, json);
-	for (j = 0; j < c->width; j++)
-	{
-		if (!c->dropped[j])
-			put_coefficient(c, k, odds, c->names[j], coef[j] / divisor[j],
-							error != NULL ? error[j + 1] : NAN, t95, json);
-	}
-	pfree(divisor);
 }
 
 void
 eg_coefs_describe(const EgCoefs *c, const char *odds, StringInfo json)
 {
 	int			rank = c->width + c->intercept;
-	int			k;
+	EgCoefRow  *rows;
+	int			n;
 	int			j;
 	const char *comma = "";
 
@@ -359,10 +465,14 @@ eg_coefs_describe(const EgCoefs *c, const char *odds, StringInfo json)
 		}
 		appendStringInfoChar(json, ']');
 	}
+	if (c->base >= 0)
+		appendStringInfo(json, ", \"base_class\": %d", c->base);
 	appendStringInfoString(json, ", \"coefficients\": [");
 	put_header(c, odds, json);
-	for (k = 0; k < c->nout; k++)
-		put_output(c, k, odds != NULL, json);
+	rows = eg_coefs_rows(c, 0.95, &n);
+	for (j = 0; j < n; j++)
+		put_row(c, &rows[j], odds != NULL, json);
+	pfree(rows);
 	appendStringInfoChar(json, ']');
 }
 
@@ -450,4 +560,34 @@ eg_coefs_load(EgReader *r)
 		c->error = get_numbers(r, (Size) nout * (c->width + 1), false);
 	eg_coefs_compile(c);
 	return c;
+}
+
+const char *
+eg_update_obstacle(EgUpdatable updatable)
+{
+	switch (updatable)
+	{
+		case EG_UPDATE_YES:
+			return NULL;
+		case EG_UPDATE_UNWANTED:
+			return "It was trained with \"updatable\": false.";
+		case EG_UPDATE_WIDE:
+			return psprintf("It has more than %d coefficients, too many to keep what an update "
+							"needs.", EG_UPDATE_MAX);
+		case EG_UPDATE_UNSOLVED:
+			return "Its first training did not converge.";
+		case EG_UPDATE_OLD:
+			return "It was stored by an engage that did not keep what an update needs.";
+	}
+	return NULL;
+}
+
+EgUpdatable
+eg_update_get(EgReader *r)
+{
+	uint8		v = eg_get_u8(r);
+
+	if (v > EG_UPDATE_OLD)
+		eg_corrupted(r, "whether it can be updated is %d", v);
+	return (EgUpdatable) v;
 }

@@ -27,6 +27,7 @@ typedef struct EgCoefs
 	double	   *error;			/* (nout, width + 1) standard errors on the original scale,
 								 * the intercept's first; NULL when there are none */
 	double		df;				/* of the t distribution; 0: normal */
+	int			base;			/* output that the others' table is in comparison with, -1: none */
 
 	/* made of the above for scoring, not stored */
 	double	   *slope;			/* (nout, ncols) of a number */
@@ -56,8 +57,33 @@ extern void eg_coefs_margins(const EgCoefs *c, const float *x, double *out);
 /* Exact Shapley values of the margins: for each output ncols values, then the mean. */
 extern void eg_coefs_explain(const EgCoefs *c, const float *x, double *out);
 
+/* The same against the mean of background rows. */
+extern void eg_coefs_explain_against(const EgCoefs *c, const float *x, const float *background,
+									 Size nbackground, double *out);
+
 /* Standard deviation of what each input column adds to the margins. */
 extern void eg_coefs_importance(const EgCoefs *c, double *out);
+
+/* A line of the table of coefficients, on the original scale. */
+typedef struct EgCoefRow
+{
+	int			output;
+	const char *term;
+	int			feature;		/* input column, -1: the intercept */
+	int			code;			/* of a category, EG_TERM_NUMBER, EG_TERM_MISSING */
+	double		estimate;
+	double		error;			/* NaN from here on when there are no standard errors */
+	double		statistic;
+	double		p;
+	double		low;
+	double		high;
+} EgCoefRow;
+
+#define EG_TERM_NUMBER	(-1)
+#define EG_TERM_MISSING	(-2)
+
+/* All lines, dropped columns left out; level as 0.95, of the intervals. */
+extern EgCoefRow *eg_coefs_rows(const EgCoefs *c, double level, int *n);
 
 /*
  * Members "rank", "dropped", "coefficients" of a JSON object.  The last is a
@@ -68,6 +94,22 @@ extern void eg_coefs_describe(const EgCoefs *c, const char *odds, StringInfo jso
 
 /* A number as JSON: null when it is not finite. */
 extern void eg_json_number(StringInfo json, double v);
+
+/* Most coefficients of a model that keeps what updates need. */
+#define EG_UPDATE_MAX	1000
+
+typedef enum EgUpdatable
+{
+	EG_UPDATE_YES,
+	EG_UPDATE_UNWANTED,
+	EG_UPDATE_WIDE,
+	EG_UPDATE_UNSOLVED,
+	EG_UPDATE_OLD
+} EgUpdatable;
+
+/* Why not, as a sentence; NULL for EG_UPDATE_YES.  Read a stored one. */
+extern const char *eg_update_obstacle(EgUpdatable updatable);
+extern EgUpdatable eg_update_get(EgReader *r);
 
 extern void eg_coefs_save(const EgCoefs *c, EgWriter *w);
 extern EgCoefs *eg_coefs_load(EgReader *r);

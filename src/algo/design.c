@@ -16,6 +16,7 @@
 #include <math.h>
 
 #include "algo/margin.h"
+#include "algo/rows.h"
 #include "base/blas.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
@@ -78,18 +79,32 @@ keep_rows(EgDesign *d, EgRun *run)
 	}
 }
 
+double *
+eg_design_shift(const EgPrep *prep)
+{
+	double	   *shift = palloc0((prep->width + 1) * sizeof(double));
+	int			j;
+
+	for (j = 0; j < prep->ncols; j++)
+	{
+		if (prep->ncategories[j] == 0 && prep->first[j] >= 0)
+			shift[prep->first[j] + 1] = prep->mean[j] / prep->deviation[j];
+	}
+	return shift;
+}
+
 EgDesign *
-eg_design_create(const EgDataset *data, bool intercept, bool keep, EgRun *run,
+eg_design_create(const EgDataset *data, EgPrep *prep, bool intercept, bool keep, EgRun *run,
 				 MemoryContext scratch)
 {
 	EgDesign   *d = MemoryContextAllocZero(scratch, sizeof(EgDesign));
 	MemoryContext old;
-	int			j;
 
 	d->data = data;
 	d->total = check_rows(data);
+	d->learned = prep == NULL;
 	d->weight = data->role[EG_ROLE_WEIGHT];
-	d->prep = eg_prep_fit(data, EG_PREP_SCALE | EG_PREP_REFERENCE);
+	d->prep = prep != NULL ? prep : eg_prep_fit(data, EG_PREP_SCALE | EG_PREP_REFERENCE);
 	old = MemoryContextSwitchTo(scratch);
 	d->ld = d->prep->width + 1;
 	d->intercept = intercept;
@@ -97,18 +112,13 @@ eg_design_create(const EgDataset *data, bool intercept, bool keep, EgRun *run,
 	eg_check_memory((Size) d->ld * d->ld * 4 * sizeof(double), run->memory_limit,
 					"solving for the coefficients");
 
-	/* without an intercept the line has to go through the origin of the numbers as they came */
 	if (!intercept)
-	{
-		d->shift = palloc0(d->ld * sizeof(double));
-		for (j = 0; j < data->x.ncols; j++)
-		{
-			if (d->prep->ncategories[j] == 0 && d->prep->first[j] >= 0)
-				d->shift[d->prep->first[j] + 1] = d->prep->mean[j] / d->prep->deviation[j];
-		}
-	}
+		d->shift = eg_design_shift(d->prep);
 	if (keep)
+	{
 		keep_rows(d, run);
+		d->direct = d->prep->plain && eg_rows_complete(&data->x, data->nfit);
+	}
 	MemoryContextSwitchTo(old);
 	return d;
 }
@@ -150,12 +160,21 @@ eg_design_rows(const EgDesign *d, Size first, Size step, int n, double *out)
 void
 eg_design_centre(const EgDesign *d, double *centre)
 {
-	double	   *z = palloc((Size) d->block * d->ld * sizeof(double));
-	double	   *sum = palloc0(d->ld * sizeof(double));
-	double	   *ones = palloc(d->block * sizeof(double));
+	double	   *z;
+	double	   *sum;
+	double	   *ones;
 	Size		i;
 	int			j;
 
+	/* numbers have been centred */
+	if (d->direct && d->learned)
+	{
+		memset(centre, 0, d->prep->width * sizeof(double));
+		return;
+	}
+	z = palloc((Size) d->block * d->ld * sizeof(double));
+	sum = palloc0(d->ld * sizeof(double));
+	ones = palloc(d->block * sizeof(double));
 	for (i = 0; i < d->data->nfit; i += d->block)
 	{
 		int			n = (int) Min((Size) d->block, d->data->nfit - i);

@@ -15,6 +15,9 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
+/* rows that the weights of stored members are found on, at least */
+#define MIN_UNSEEN			100
+
 /* ----------
  * Out-of-fold predictions
  * ----------
@@ -116,14 +119,17 @@ make_room(Folds *f, const EgDataset *data)
 void
 eg_ensemble_check(const EgEnsemble *m, const EgMember *member, const void *model)
 {
-	if (member->algorithm->width(model) != m->width)
+	const EgFrozen *is = &member->is;
+
+	if (is->algorithm->width(model) != m->width)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_EXCEPTION),
 				 errmsg("member \"%s\" of the ensemble predicts %d numbers for a row, not %d",
-						member->algorithm->name, member->algorithm->width(model), m->width)));
+						is->name ? is->name : is->algorithm->name, is->algorithm->width(model),
+						m->width)));
 }
 
-/* p (nfit, nmembers, width): predictions by models that have not seen the row. */
+/* p (nfit, nmembers, width): predictions of the recipes by models that have not seen the row. */
 static void
 predict_out_of_fold(EgEnsemble *m, Folds *f, double *p, EgRun *run, int *done, int total)
 {
@@ -133,6 +139,7 @@ predict_out_of_fold(EgEnsemble *m, Folds *f, double *p, EgRun *run, int *done, i
 	Size		i;
 
 	quiet.report = NULL;
+	quiet.history = NULL;
 	for (fold = 0; fold < f->n; fold++)
 	{
 		leave_out(f, fold);
@@ -140,24 +147,103 @@ predict_out_of_fold(EgEnsemble *m, Folds *f, double *p, EgRun *run, int *done, i
 		{
 			const EgMember *member = &m->members[k];
 			MemoryContext caller = CurrentMemoryContext;
-			MemoryContext context = AllocSetContextCreate(caller, "engage ensemble fold",
-														  ALLOCSET_DEFAULT_SIZES);
+			MemoryContext context;
 			void	   *model;
 
+			if (member->is.name)
+				continue;
+			context = AllocSetContextCreate(caller, "engage ensemble fold",
+											ALLOCSET_DEFAULT_SIZES);
 			MemoryContextSwitchTo(context);
-			model = member->algorithm->fit(&f->rest, member->parsed, &quiet);
+			model = member->is.algorithm->fit(&f->rest, member->parsed, &quiet);
 			eg_ensemble_check(m, member, model);
 			for (i = 0; i < f->data->nfit; i++)
 			{
-				if (f->fold[i] == fold)
-					member->algorithm->predict(model, eg_row(&f->data->x, i), 1,
-											   p + (i * m->nmembers + k) * m->width);
+				if (f->fold[i] != fold)
+					continue;
+				CHECK_FOR_INTERRUPTS();
+				member->is.algorithm->predict(model, eg_row(&f->data->x, i), 1,
+											  p + (i * m->nmembers + k) * m->width);
 			}
 			MemoryContextSwitchTo(caller);
 			MemoryContextDelete(context);
 			eg_step(run, ++*done, total, NULL, 0);
 		}
 	}
+}
+
+/* Stored models say what they have to say; which rows count is another question. */
+static void
+predict_stored(const EgEnsemble *m, const EgDataset *data, double *p)
+{
+	Size		stride = (Size) m->nmembers * m->width;
+	Size		i,
+				j;
+	int			k;
+
+	for (i = 0; i < data->nfit; i += EG_ENSEMBLE_BLOCK)
+	{
+		Size		n = Min(EG_ENSEMBLE_BLOCK, data->nfit - i);
+
+		for (k = 0; k < m->nmembers; k++)
+		{
+			if (m->members[k].is.name == NULL)
+				continue;
+			CHECK_FOR_INTERRUPTS();
+			eg_frozen_predict(&m->members[k].is, m->width, eg_row(&data->x, i), n, m->x, m->room);
+			for (j = 0; j < n; j++)
+				memcpy(p + (i + j) * stride + k * m->width, m->room + j * m->width,
+					   sizeof(double) * m->width);
+		}
+	}
+}
+
+/* ----------
+ * Rows that nobody has learned
+ * ----------
+ */
+
+/* Rows that all stored members certainly have not learned from, and how many; NULL: all. */
+static bool *
+unseen_rows(const EgEnsemble *m, const EgDataset *data, Size *n)
+{
+	const double *y = data->role[EG_ROLE_TARGET];
+	const double *w = data->role[EG_ROLE_WEIGHT];
+	Size	   *of_class = palloc0(sizeof(Size) * Max(m->nclasses, 1));
+	bool	   *usable;
+	Size		fewest = 2;
+	Size		i;
+	int			k;
+
+	*n = data->nfit;
+	if (m->nrecipes == m->nmembers)
+		return NULL;
+	usable = palloc_extended(Max(data->nfit, 1), MCXT_ALLOC_HUGE);
+	*n = 0;
+	for (i = 0; i < data->nfit; i++)
+	{
+		usable[i] = w == NULL || w[i] > 0;
+		for (k = 0; k < m->nmembers && usable[i]; k++)
+			usable[i] = m->members[k].is.name == NULL || m->members[k].is.unseen[i];
+		*n += usable[i];
+		if (usable[i] && m->nclasses > 0)
+			of_class[(int) y[i]]++;
+	}
+	for (k = 0; k < m->nclasses; k++)
+		fewest = Min(fewest, of_class[k]);
+	if (*n < MIN_UNSEEN || fewest < 2)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_EXCEPTION),
+				 errmsg("stored members have held out %zu of the %zu training rows, but weights "
+						"need %d", (size_t) *n, (size_t) data->nfit, MIN_UNSEEN),
+				 *n < MIN_UNSEEN ?
+				 errdetail("Weights are found on rows that no stored member has learned from.") :
+				 errdetail("Weights are found on rows that no stored member has learned from, and "
+						   "each class needs two of them."),
+				 errhint("Use the method \"average\"; or train the members with the same key and "
+						 "a larger test_size than the ensemble; or give their recipes; or set "
+						 "\"trust\" if they come from other rows.")));
+	return usable;
 }
 
 /* ----------
@@ -257,18 +343,40 @@ measure(EgEnsemble *m, const EgBlendInput *in)
 	pfree(out);
 }
 
+/* usable: the n rows that count, NULL: all; the predictions of the others are overwritten. */
 static void
-find_weights(EgEnsemble *m, const EgDataset *data, const double *p)
+find_weights(EgEnsemble *m, const EgDataset *data, const bool *usable, Size n, double *p)
 {
 	EgBlendInput in = {0};
+	Size		stride = (Size) m->nmembers * m->width;
 
-	in.n = data->nfit;
+	in.n = n;
 	in.members = m->nmembers;
 	in.width = m->width;
 	in.nclasses = m->nclasses;
 	in.p = p;
 	in.y = data->role[EG_ROLE_TARGET];
 	in.w = data->role[EG_ROLE_WEIGHT];
+	if (usable)
+	{
+		double	   *y = palloc_extended(sizeof(double) * n, MCXT_ALLOC_HUGE);
+		double	   *w = in.w ? palloc_extended(sizeof(double) * n, MCXT_ALLOC_HUGE) : NULL;
+		Size		i,
+					to = 0;
+
+		for (i = 0; i < data->nfit; i++)
+		{
+			if (!usable[i])
+				continue;
+			memmove(p + to * stride, p + i * stride, sizeof(double) * stride);
+			y[to] = in.y[i];
+			if (w)
+				w[to] = in.w[i];
+			to++;
+		}
+		in.y = y;
+		in.w = w;
+	}
 	if (m->method == EG_ENSEMBLE_WEIGHTED)
 	{
 		if (m->nclasses > 0)
@@ -293,16 +401,23 @@ eg_ensemble_weigh(EgEnsemble *m, const EgDataset *data, int folds, EgRun *run, i
 	Folds		f = {0};
 	Size		cells = mul_size(data->nfit, m->nmembers * m->width);
 	double	   *predicted;
+	bool	   *usable;
+	Size		n;
 
 	eg_check_memory(add_size(mul_size(cells, sizeof(double)),
 							 mul_size(data->x.nrows, sizeof(float) * data->x.ncols)),
 					run->memory_limit, "the out-of-fold predictions");
 	MemoryContextSwitchTo(scratch);
-	make_room(&f, data);
-	cut_folds(&f, folds);
+	usable = unseen_rows(m, data, &n);
 	predicted = palloc_extended(sizeof(double) * Max(cells, 1), MCXT_ALLOC_HUGE);
-	predict_out_of_fold(m, &f, predicted, run, done, total);
-	find_weights(m, data, predicted);
+	predict_stored(m, data, predicted);
+	if (m->nrecipes > 0)
+	{
+		make_room(&f, data);
+		cut_folds(&f, folds);
+		predict_out_of_fold(m, &f, predicted, run, done, total);
+	}
+	find_weights(m, data, usable, n, predicted);
 	MemoryContextSwitchTo(caller);
 	MemoryContextDelete(scratch);
 }

@@ -73,4 +73,11 @@ extern void eg_forest_margin(const EgForest *f, const float *x, Size n, Size str
 extern void eg_forest_leaves(const EgForest *f, int tree, const float *x, Size n, Size stride,
 							 int32 *leaf);
 
+/*
+ * What the splits on each feature (nfeatures) add up to: their number, loss changes and
+ * covers (forest_splits.c).  shared: the trees of all outputs have the same splits.
+ */
+extern void eg_forest_splits(const EgForest *f, bool shared, double *count, double *gain,
+							 double *cover);
+
 #endif							/* EG_FOREST_H */

@@ -16,7 +16,7 @@
 #include "algo/margin.h"
 #include "utils/json.h"
 
-#define GLM_FORMAT		1
+#define GLM_FORMAT		2
 
 /* keeps exp() of a margin finite */
 #define MAX_EXPONENT	700
@@ -32,6 +32,7 @@ typedef struct GlmParams
 	bool		standardize;
 	int			max_iter;
 	double		tolerance;
+	bool		updatable;
 } GlmParams;
 
 typedef struct GlmModel
@@ -40,6 +41,15 @@ typedef struct GlmModel
 	EgFamily	family;
 	double		power;
 	double		alpha;
+	bool		standardize;
+	int			max_iter;
+	double		tolerance;
+	EgUpdatable updatable;
+	EgPast	   *past;			/* of all rows, when updatable says so */
+	double		sum;			/* of the targets, weighted */
+	double		total;			/* weight */
+	double		pearson;		/* chi-square */
+	double		counted;		/* rows of weight above 0 */
 	uint64		rows;
 	int			iterations;
 	bool		converged;
@@ -69,6 +79,9 @@ static const EgParam glm_params[] = {
 	{"tolerance", EG_PARAM_REAL, offsetof(GlmParams, tolerance), .number = 1e-6, .min = 0,
 	 .min_open = true, .max = 1, .alias = "tol",
 	 .help = "Largest component of the mean loss's gradient at which to stop"},
+	{"updatable", EG_PARAM_BOOL, offsetof(GlmParams, updatable), .number = 1,
+	 .help = "Keep what engage_update() needs: 4 bytes times the square of the coefficients, up to "
+			 "1000 coefficients"},
 	EG_PARAM_END};
 
 static double
@@ -96,10 +109,12 @@ mean_of(double margin)
 }
 
 static void
-check_targets(const EgDataset *data, const char *objective, double power)
+check_targets(const EgDataset *data, const GlmModel *m)
 {
 	const double *y = data->role[EG_ROLE_TARGET];
-	double		sum = 0;
+	const char *objective = objectives[m->family - EG_FAMILY_POISSON];
+	double		power = power_of(m->family, m->power);
+	double		sum = m->sum;
 	Size		i;
 
 	for (i = 0; i < data->nfit; i++)
@@ -119,20 +134,29 @@ check_targets(const EgDataset *data, const char *objective, double power)
 				 errdetail("The logarithm of their mean is not finite.")));
 }
 
-/* Deviances, and Pearson's estimate of the dispersion, which scales the standard errors. */
+/* What the deviance of rows changes by when their common mean is not from but to. */
+static double
+moved_deviance(double power, double sum, double total, double from, double to)
+{
+	if (power == 1)
+		return 2 * (total * (to - from) - sum * log(to / from));
+	if (power == 2)
+		return 2 * (sum * (1 / to - 1 / from) + total * log(to / from));
+	return 2 * (total * (pow(to, 2 - power) - pow(from, 2 - power)) / (2 - power) -
+				sum * (pow(to, 1 - power) - pow(from, 1 - power)) / (1 - power));
+}
+
+/* Weights and targets of the rows added; the null deviance is of the common mean again. */
 static void
-measure(GlmModel *m, const EgDataset *data)
+count_targets(GlmModel *m, const EgDataset *data)
 {
 	const double *y = data->role[EG_ROLE_TARGET];
 	const double *weight = data->role[EG_ROLE_WEIGHT];
 	double		power = power_of(m->family, m->power);
-	int			df = -m->c->width - m->c->intercept;
-	double		total = 0;
-	double		sum = 0;
-	double		pearson = 0;
-	Size		rows = 0;
+	double		total = m->total;
+	double		sum = m->sum;
+	double		mean;
 	Size		i;
-	int			j;
 
 	for (i = 0; i < data->nfit; i++)
 	{
@@ -141,6 +165,30 @@ measure(GlmModel *m, const EgDataset *data)
 		total += w;
 		sum += w * y[i];
 	}
+	mean = m->c->intercept ? sum / total : 1;
+	if (m->total > 0 && m->c->intercept)
+		m->null_deviance += moved_deviance(power, m->sum, m->total, m->sum / m->total, mean);
+	for (i = 0; i < data->nfit; i++)
+		m->null_deviance += (weight != NULL ? weight[i] : 1) * unit_deviance(power, y[i], mean);
+	m->total = total;
+	m->sum = sum;
+}
+
+/*
+ * Deviance, Pearson's estimate of the dispersion, and standard errors that it
+ * scales.  Of rows that are gone the deviance is known to second order, and
+ * Pearson's sum is that of their time.
+ */
+static void
+measure(GlmModel *m, const EgDataset *data)
+{
+	const double *y = data->role[EG_ROLE_TARGET];
+	const double *weight = data->role[EG_ROLE_WEIGHT];
+	double		power = power_of(m->family, m->power);
+	double		df;
+	Size		i;
+	int			j;
+
 	for (i = 0; i < data->nfit; i++)
 	{
 		double		w = weight != NULL ? weight[i] : 1;
@@ -149,17 +197,47 @@ measure(GlmModel *m, const EgDataset *data)
 
 		if (!(w > 0))
 			continue;
-		rows++;
+		m->counted++;
 		eg_coefs_margins(m->c, eg_row(&data->x, i), &margin);
 		mean = mean_of(margin);
-		pearson += w * (y[i] - mean) * (y[i] - mean) / pow(mean, power);
+		m->pearson += w * (y[i] - mean) * (y[i] - mean) / pow(mean, power);
 		m->deviance += w * unit_deviance(power, y[i], mean);
-		m->null_deviance += w * unit_deviance(power, y[i],
-											  m->c->intercept ? sum / total : 1);
 	}
+	df = m->counted - m->c->width - m->c->intercept;
 	for (j = 0; j < m->c->width; j++)
 		df += m->c->dropped[j];
-	m->dispersion = (double) rows + df > 0 ? pearson / ((double) rows + df) : NAN;
+	m->dispersion = df > 0 ? m->pearson / df : NAN;
+	for (i = 0; m->c->error != NULL && m->family != EG_FAMILY_POISSON && i < m->c->width + 1; i++)
+		m->c->error[i] *= sqrt(m->dispersion);
+}
+
+static EgMarginSpec
+spec_of(const GlmModel *m, bool intercept)
+{
+	EgMarginSpec spec = {0};
+
+	spec.family = m->family;
+	spec.power = m->power;
+	spec.nout = 1;
+	spec.intercept = intercept;
+	spec.standardize = m->standardize;
+	spec.l2 = m->alpha;
+	spec.per_weight = true;
+	spec.max_iter = m->max_iter;
+	spec.tolerance = m->tolerance;
+	return spec;
+}
+
+static void
+take_solution(GlmModel *m, const EgSolution *s)
+{
+	m->iterations = s->iterations;
+	m->converged = s->converged;
+	m->past = s->past;
+	if (!s->converged)
+		ereport(WARNING,
+				(errmsg("glm did not converge in %d iterations", s->iterations),
+				 errhint("Raise \"max_iter\", or set \"alpha\" above zero.")));
 }
 
 static void *
@@ -167,7 +245,7 @@ glm_fit(const EgDataset *data, const void *params, EgRun *run)
 {
 	const GlmParams *p = params;
 	GlmModel   *m = palloc0(sizeof(GlmModel));
-	EgMarginSpec spec = {0};
+	EgMarginSpec spec;
 	EgSolution	s;
 	Size		i;
 
@@ -176,34 +254,55 @@ glm_fit(const EgDataset *data, const void *params, EgRun *run)
 		if (strcmp(objectives[i], p->objective) == 0)
 			m->family = families[i];
 	}
-	check_targets(data, p->objective, power_of(m->family, p->power));
-	spec.family = m->family;
-	spec.power = p->power;
-	spec.nout = 1;
-	spec.intercept = p->fit_intercept;
-	spec.standardize = p->standardize;
-	spec.l2 = p->alpha;
-	spec.per_weight = true;
-	spec.max_iter = p->max_iter;
-	spec.tolerance = p->tolerance;
-	m->c = eg_margin_fit(data, &spec, run, &s);
-
 	m->power = p->power;
 	m->alpha = p->alpha;
+	m->standardize = p->standardize;
+	m->max_iter = p->max_iter;
+	m->tolerance = p->tolerance;
 	m->rows = data->nfit;
-	m->iterations = s.iterations;
-	m->converged = s.converged;
+	check_targets(data, m);
+	spec = spec_of(m, p->fit_intercept);
+	spec.remember = p->updatable;
+	m->c = eg_margin_fit(data, &spec, run, &s);
+	m->updatable = !p->updatable ? EG_UPDATE_UNWANTED :
+		s.past != NULL ? EG_UPDATE_YES :
+		m->c->width >= EG_UPDATE_MAX ? EG_UPDATE_WIDE : EG_UPDATE_UNSOLVED;
+	count_targets(m, data);
 	measure(m, data);
-	if (m->c->error != NULL && m->family != EG_FAMILY_POISSON)
-	{
-		for (i = 0; i < m->c->width + 1; i++)
-			m->c->error[i] *= sqrt(m->dispersion);
-	}
-	if (!s.converged)
-		ereport(WARNING,
-				(errmsg("glm did not converge in %d iterations", s.iterations),
-				 errhint("Raise \"max_iter\", or set \"alpha\" above zero.")));
+	take_solution(m, &s);
 	return m;
+}
+
+/*
+ * The loss of the new rows, and of the old ones to second order; the penalty,
+ * which is for each unit of weight, grows with the weight.
+ */
+static void
+glm_update(void *model, const EgDataset *data, EgRun *run)
+{
+	GlmModel   *m = model;
+	EgMarginSpec spec = spec_of(m, m->c->intercept);
+	EgSolution	s;
+	double		old;
+
+	check_targets(data, m);
+	count_targets(m, data);
+	spec.mean = m->sum / m->total;
+	spec.remember = true;
+	old = m->past->loss;
+	eg_margin_update(m->c, m->past, data, &spec, run, &s);
+	m->rows += data->nfit;
+
+	/* twice the loss and the deviance of a row change alike */
+	m->deviance += 2 * (s.past_loss - old);
+	measure(m, data);
+	take_solution(m, &s);
+}
+
+static const char *
+glm_update_obstacle(const void *model)
+{
+	return eg_update_obstacle(((const GlmModel *) model)->updatable);
 }
 
 static void
@@ -221,6 +320,18 @@ glm_save(const void *model, EgWriter *w)
 	eg_put_f64(w, m->null_deviance);
 	eg_put_f64(w, m->dispersion);
 	eg_coefs_save(m->c, w);
+	eg_put_u8(w, m->standardize);
+	eg_put_u32(w, m->max_iter);
+	eg_put_f64(w, m->tolerance);
+	eg_put_u8(w, (uint8) m->updatable);
+	if (m->updatable == EG_UPDATE_YES)
+	{
+		eg_put_f64(w, m->sum);
+		eg_put_f64(w, m->total);
+		eg_put_f64(w, m->pearson);
+		eg_put_f64(w, m->counted);
+		eg_past_save(m->past, w);
+	}
 }
 
 static void *
@@ -229,7 +340,7 @@ glm_load(EgReader *r, int format)
 	GlmModel   *m = palloc0(sizeof(GlmModel));
 	uint8		family;
 
-	if (format != GLM_FORMAT)
+	if (format > GLM_FORMAT)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("format %d of algorithm \"glm\" is not supported", format),
@@ -249,6 +360,21 @@ glm_load(EgReader *r, int format)
 	m->c = eg_coefs_load(r);
 	if (m->c->nout != 1)
 		eg_corrupted(r, "more than one output");
+	m->updatable = EG_UPDATE_OLD;
+	if (format == 1)
+		return m;
+	m->standardize = eg_get_u8(r) != 0;
+	m->max_iter = (int) eg_get_count(r, PG_INT32_MAX, 0);
+	m->tolerance = eg_get_f64(r);
+	m->updatable = eg_update_get(r);
+	if (m->updatable == EG_UPDATE_YES)
+	{
+		m->sum = eg_get_f64(r);
+		m->total = eg_get_f64(r);
+		m->pearson = eg_get_f64(r);
+		m->counted = eg_get_f64(r);
+		m->past = eg_past_load(r, 1, m->c->width + 1);
+	}
 	return m;
 }
 
@@ -288,6 +414,19 @@ glm_explain(const void *model, const float *x, Size nrows, double *out)
 }
 
 static void
+glm_explain_against(const void *model, const float *x, const float *background, Size nbackground,
+					 double *out)
+{
+	eg_coefs_explain_against(((const GlmModel *) model)->c, x, background, nbackground, out);
+}
+
+static EgLink
+glm_link(const void *model)
+{
+	return EG_LINK_EXP;
+}
+
+static void
 glm_importance(const void *model, double *out)
 {
 	eg_coefs_importance(((const GlmModel *) model)->c, out);
@@ -315,6 +454,13 @@ glm_describe(const void *model, StringInfo json)
 	eg_coefs_describe(m->c, "factor", json);
 }
 
+static const EgCoefs *
+glm_coefficients(const void *model, const char **exponential)
+{
+	*exponential = "factor";
+	return ((const GlmModel *) model)->c;
+}
+
 const EgAlgorithm eg_glm = {
 	.name = "glm",
 	.summary = "generalized linear models: Poisson, gamma, Tweedie",
@@ -331,7 +477,12 @@ const EgAlgorithm eg_glm = {
 	.width = glm_width,
 	.nfeatures = glm_nfeatures,
 	.predict = glm_predict,
+	.update = glm_update,
+	.update_obstacle = glm_update_obstacle,
 	.explain = glm_explain,
+	.explain_against = glm_explain_against,
+	.link = glm_link,
 	.importance = glm_importance,
-	.describe = glm_describe
+	.describe = glm_describe,
+	.coefficients = glm_coefficients
 };

@@ -58,7 +58,7 @@ dot(const double *a, const double *b, Size n)
 static inline double
 l1_of(const EgObjective *o, Size i)
 {
-	return o->l1 != NULL ? o->l1[i % o->design->ld] / o->design->total : 0;
+	return o->l1 != NULL ? o->l1[i % o->design->ld] / o->total : 0;
 }
 
 static double
@@ -224,7 +224,8 @@ eg_lbfgs(EgObjective *o, double *b, int max_iter, double tolerance, EgRun *run, 
 		int			halving;
 
 		eg_step(run, out->iterations, max_iter, "loss", f);
-		out->separated = o->separated && o->l1 == NULL && o->l2[o->design->ld - 1] == 0;
+		out->separated = o->separated && o->l1 == NULL && o->past == NULL &&
+			o->l2[o->design->ld - 1] == 0;
 		out->converged = most <= tolerance || (out->separated && f < SEPARATED_LOSS);
 		if (out->converged || out->iterations >= max_iter || !isfinite(most))
 			break;

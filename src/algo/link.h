@@ -30,13 +30,25 @@ extern void eg_link_apply(EgLink link, double *margins, Size n, int width);
  * margins to the row's margins: the only rule that is linear in the
  * contributions, keeps zeros zero, and adds up to the difference of the
  * outputs.  For one margin it shares out the difference of the outputs in
- * proportion.  Source: Aumann and Shapley, Values of Non-Atomic Games, 1974;
- * Sundararajan, Taly and Yan, Axiomatic Attribution for Deep Networks, 2017.
+ * proportion.  In order (EG_LINK_SORT) output k is the margin that comes there,
+ * and so are its contributions and its base.  Source: Aumann and Shapley,
+ * Values of Non-Atomic Games, 1974; Sundararajan, Taly and Yan, Axiomatic
+ * Attribution for Deep Networks, 2017.
  *
  * in (width, ncols + 1) as explain() gives it; out (ncols + 1): contributions
- * to output k, and the output at the base margins; together they are the output.
+ * to output k, and the output at the base margins; together they are the output,
+ * in double precision.
  */
 extern void eg_link_contributions(EgLink link, const double *in, int ncols, int width, int k,
 								  double *out);
+
+/*
+ * Let contributions and base, out (ncols + 1), add up to target: what is left
+ * over, rounding in most cases, is shared out by size, so that zeros stay zero.
+ */
+extern void eg_contributions_settle(double *out, int ncols, double target);
+
+/* Which of the margins comes to place k in ascending order (EG_LINK_SORT). */
+extern int	eg_link_place(const double *margins, int width, int k);
 
 #endif							/* EG_LINK_H */

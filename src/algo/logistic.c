@@ -15,7 +15,7 @@
 #include "algo/margin.h"
 #include "utils/json.h"
 
-#define LOGISTIC_FORMAT	1
+#define LOGISTIC_FORMAT	2
 
 extern const EgAlgorithm eg_logistic_regression;
 
@@ -28,6 +28,7 @@ typedef struct LogisticParams
 	bool		standardize;
 	int			max_iter;
 	double		tolerance;
+	bool		updatable;
 } LogisticParams;
 
 typedef struct LogisticModel
@@ -36,6 +37,12 @@ typedef struct LogisticModel
 	char	   *penalty;
 	double		C;
 	double		l1_ratio;
+	bool		standardize;
+	int			max_iter;
+	double		tolerance;
+	EgUpdatable updatable;
+	EgPast	   *past;			/* of all rows, when updatable says so */
+	double	   *class_weight;	/* of the rows of each class, likewise */
 	uint64		rows;
 	int			iterations;
 	bool		converged;
@@ -63,31 +70,38 @@ static const EgParam logistic_params[] = {
 	{"tolerance", EG_PARAM_REAL, offsetof(LogisticParams, tolerance), .number = 1e-6, .min = 0,
 	 .min_open = true, .max = 1, .alias = "tol",
 	 .help = "Largest component of the mean loss's gradient at which to stop"},
+	{"updatable", EG_PARAM_BOOL, offsetof(LogisticParams, updatable), .number = 1,
+	 .help = "Keep what engage_update() needs: 4 bytes times the square of the coefficients, up to "
+			 "1000 coefficients"},
 	EG_PARAM_END};
 
-/* Log likelihood of the shares of the classes alone. */
-static double
-null_log_likelihood(const EgDataset *data, int nclasses)
+/* Add the rows' weights to those of their classes. */
+static void
+weigh_classes(const EgDataset *data, double *weight)
 {
 	const double *y = data->role[EG_ROLE_TARGET];
 	const double *w = data->role[EG_ROLE_WEIGHT];
-	double	   *weight = palloc0(nclasses * sizeof(double));
-	double		total = 0;
-	double		sum = 0;
 	Size		i;
-	int			k;
 
 	for (i = 0; i < data->nfit; i++)
-	{
 		weight[(int) y[i]] += w != NULL ? w[i] : 1;
-		total += w != NULL ? w[i] : 1;
-	}
+}
+
+/* Log likelihood of the shares of the classes alone. */
+static double
+null_log_likelihood(const double *weight, int nclasses)
+{
+	double		total = 0;
+	double		sum = 0;
+	int			k;
+
+	for (k = 0; k < nclasses; k++)
+		total += weight[k];
 	for (k = 0; k < nclasses; k++)
 	{
 		if (weight[k] > 0)
 			sum += weight[k] * log(weight[k] / total);
 	}
-	pfree(weight);
 	return sum;
 }
 
@@ -107,59 +121,114 @@ check_labels(const EgDataset *data, int nclasses)
 	}
 }
 
-static void *
-logistic_fit(const EgDataset *data, const void *params, EgRun *run)
+static int
+classes_of(const LogisticModel *m)
 {
-	const LogisticParams *p = params;
-	LogisticModel *m = palloc0(sizeof(LogisticModel));
-	bool		binary = data->task == EG_BINARY;
-	int			nclasses = binary ? 2 : Max(data->nclasses, 2);
+	return Max(m->c->nout, 2);
+}
+
+/* What is learned, from what the model knows of its parameters. */
+static EgMarginSpec
+spec_of(const LogisticModel *m, int nout, bool intercept)
+{
 	EgMarginSpec spec = {0};
-	EgSolution	s;
 
-	check_labels(data, nclasses);
-	spec.family = binary ? EG_FAMILY_LOGISTIC : EG_FAMILY_SOFTMAX;
-	spec.nout = binary ? 1 : nclasses;
-	spec.intercept = p->fit_intercept;
-	spec.standardize = p->standardize;
-	if (strcmp(p->penalty, "none") != 0)
+	spec.family = nout == 1 ? EG_FAMILY_LOGISTIC : EG_FAMILY_SOFTMAX;
+	spec.nout = nout;
+	spec.intercept = intercept;
+	spec.standardize = m->standardize;
+	if (strcmp(m->penalty, "none") != 0)
 	{
-		double		ratio = strcmp(p->penalty, "l2") == 0 ? 0 :
-			strcmp(p->penalty, "l1") == 0 ? 1 : p->l1_ratio;
+		double		ratio = strcmp(m->penalty, "l2") == 0 ? 0 :
+			strcmp(m->penalty, "l1") == 0 ? 1 : m->l1_ratio;
 
-		spec.l1 = ratio / p->C;
-		spec.l2 = (1 - ratio) / p->C;
+		spec.l1 = ratio / m->C;
+		spec.l2 = (1 - ratio) / m->C;
 	}
-	spec.max_iter = p->max_iter;
-	spec.tolerance = p->tolerance;
-	m->c = eg_margin_fit(data, &spec, run, &s);
+	spec.max_iter = m->max_iter;
+	spec.tolerance = m->tolerance;
+	return spec;
+}
 
-	m->penalty = pstrdup(p->penalty);
-	m->C = p->C;
-	m->l1_ratio = p->l1_ratio;
-	m->rows = data->nfit;
-	m->iterations = s.iterations;
-	m->converged = s.converged;
-	m->separated = s.separated;
-	m->log_likelihood = -s.loss * s.total;
-	m->null_log_likelihood = null_log_likelihood(data, nclasses);
-	if (s.separated)
+/* What the solver says, into the model and to the user. */
+static void
+take_solution(LogisticModel *m, const EgSolution *s)
+{
+	m->iterations = s->iterations;
+	m->converged = s->converged;
+	m->separated = s->separated;
+	m->log_likelihood = -s->loss * s->total;
+	m->null_log_likelihood = null_log_likelihood(m->class_weight, classes_of(m));
+	m->past = s->past;
+	if (s->separated)
 		ereport(NOTICE,
 				(errmsg("the columns separate the classes perfectly"),
 				 errdetail("Without a penalty the best coefficients are infinite, so learning "
 						   "stopped at a loss near zero."),
 				 errhint("Set \"penalty\" to \"l2\" for coefficients that can be interpreted.")));
-	else if (!s.converged)
+	else if (!s->converged)
 		ereport(WARNING,
-				(errmsg("logistic_regression did not converge in %d iterations", s.iterations),
+				(errmsg("logistic_regression did not converge in %d iterations", s->iterations),
 				 errhint("Raise \"max_iter\", or strengthen the penalty by a smaller \"C\".")));
+}
+
+static void *
+logistic_fit(const EgDataset *data, const void *params, EgRun *run)
+{
+	const LogisticParams *p = params;
+	LogisticModel *m = palloc0(sizeof(LogisticModel));
+	int			nclasses = data->task == EG_BINARY ? 2 : Max(data->nclasses, 2);
+	EgMarginSpec spec;
+	EgSolution	s;
+
+	check_labels(data, nclasses);
+	m->penalty = pstrdup(p->penalty);
+	m->C = p->C;
+	m->l1_ratio = p->l1_ratio;
+	m->standardize = p->standardize;
+	m->max_iter = p->max_iter;
+	m->tolerance = p->tolerance;
+	m->rows = data->nfit;
+	spec = spec_of(m, data->task == EG_BINARY ? 1 : nclasses, p->fit_intercept);
+	spec.remember = p->updatable;
+	m->c = eg_margin_fit(data, &spec, run, &s);
+	m->class_weight = palloc0(nclasses * sizeof(double));
+	weigh_classes(data, m->class_weight);
+	take_solution(m, &s);
+	m->updatable = !p->updatable ? EG_UPDATE_UNWANTED :
+		m->past != NULL ? EG_UPDATE_YES :
+		(Size) m->c->nout * (m->c->width + 1) > EG_UPDATE_MAX ? EG_UPDATE_WIDE :
+		EG_UPDATE_UNSOLVED;
 	return m;
+}
+
+/* The loss of the new rows, and of the old ones to second order; the penalty counts once. */
+static void
+logistic_update(void *model, const EgDataset *data, EgRun *run)
+{
+	LogisticModel *m = model;
+	EgMarginSpec spec = spec_of(m, m->c->nout, m->c->intercept);
+	EgSolution	s;
+
+	check_labels(data, classes_of(m));
+	spec.remember = true;
+	eg_margin_update(m->c, m->past, data, &spec, run, &s);
+	weigh_classes(data, m->class_weight);
+	m->rows += data->nfit;
+	take_solution(m, &s);
+}
+
+static const char *
+logistic_update_obstacle(const void *model)
+{
+	return eg_update_obstacle(((const LogisticModel *) model)->updatable);
 }
 
 static void
 logistic_save(const void *model, EgWriter *w)
 {
 	const LogisticModel *m = model;
+	int			k;
 
 	eg_put_string(w, m->penalty);
 	eg_put_f64(w, m->C);
@@ -171,14 +240,26 @@ logistic_save(const void *model, EgWriter *w)
 	eg_put_f64(w, m->log_likelihood);
 	eg_put_f64(w, m->null_log_likelihood);
 	eg_coefs_save(m->c, w);
+	eg_put_u32(w, m->c->base + 1);
+	eg_put_u8(w, m->standardize);
+	eg_put_u32(w, m->max_iter);
+	eg_put_f64(w, m->tolerance);
+	eg_put_u8(w, (uint8) m->updatable);
+	if (m->updatable == EG_UPDATE_YES)
+	{
+		for (k = 0; k < classes_of(m); k++)
+			eg_put_f64(w, m->class_weight[k]);
+		eg_past_save(m->past, w);
+	}
 }
 
 static void *
 logistic_load(EgReader *r, int format)
 {
 	LogisticModel *m = palloc0(sizeof(LogisticModel));
+	int			k;
 
-	if (format != LOGISTIC_FORMAT)
+	if (format > LOGISTIC_FORMAT)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("format %d of algorithm \"logistic_regression\" is not supported", format),
@@ -195,6 +276,21 @@ logistic_load(EgReader *r, int format)
 	m->log_likelihood = eg_get_f64(r);
 	m->null_log_likelihood = eg_get_f64(r);
 	m->c = eg_coefs_load(r);
+	m->updatable = EG_UPDATE_OLD;
+	if (format == 1)
+		return m;
+	m->c->base = (int) eg_get_count(r, m->c->nout, 0) - 1;
+	m->standardize = eg_get_u8(r) != 0;
+	m->max_iter = (int) eg_get_count(r, PG_INT32_MAX, 0);
+	m->tolerance = eg_get_f64(r);
+	m->updatable = eg_update_get(r);
+	if (m->updatable == EG_UPDATE_YES)
+	{
+		m->class_weight = palloc(classes_of(m) * sizeof(double));
+		for (k = 0; k < classes_of(m); k++)
+			m->class_weight[k] = eg_get_f64(r);
+		m->past = eg_past_load(r, m->c->nout, m->c->width + 1);
+	}
 	return m;
 }
 
@@ -252,6 +348,19 @@ logistic_explain(const void *model, const float *x, Size nrows, double *out)
 }
 
 static void
+logistic_explain_against(const void *model, const float *x, const float *background,
+						 Size nbackground, double *out)
+{
+	eg_coefs_explain_against(((const LogisticModel *) model)->c, x, background, nbackground, out);
+}
+
+static EgLink
+logistic_link(const void *model)
+{
+	return ((const LogisticModel *) model)->c->nout == 1 ? EG_LINK_LOGIT : EG_LINK_SOFTMAX;
+}
+
+static void
 logistic_importance(const void *model, double *out)
 {
 	eg_coefs_importance(((const LogisticModel *) model)->c, out);
@@ -280,6 +389,13 @@ logistic_describe(const void *model, StringInfo json)
 	eg_coefs_describe(m->c, "odds_ratio", json);
 }
 
+static const EgCoefs *
+logistic_coefficients(const void *model, const char **exponential)
+{
+	*exponential = "odds_ratio";
+	return ((const LogisticModel *) model)->c;
+}
+
 const EgAlgorithm eg_logistic_regression = {
 	.name = "logistic_regression",
 	.summary = "logistic regression, binary and multinomial",
@@ -296,7 +412,12 @@ const EgAlgorithm eg_logistic_regression = {
 	.width = logistic_width,
 	.nfeatures = logistic_nfeatures,
 	.predict = logistic_predict,
+	.update = logistic_update,
+	.update_obstacle = logistic_update_obstacle,
 	.explain = logistic_explain,
+	.explain_against = logistic_explain_against,
+	.link = logistic_link,
 	.importance = logistic_importance,
-	.describe = logistic_describe
+	.describe = logistic_describe,
+	.coefficients = logistic_coefficients
 };

@@ -24,6 +24,7 @@
 #include <math.h>
 
 #include "algo/margin.h"
+#include "algo/rows.h"
 #include "base/blas.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
@@ -131,10 +132,10 @@ eg_family_terms(EgFamily family, double power, int n, const double *margin, cons
 							 n, margin, y, step, w, slope, curve);
 }
 
-/* Margins (n, nout) to their slopes, in place of each other. */
+/* Margins (n, nout) to slopes and, unless NULL, probabilities. */
 static double
 softmax_terms(int n, int nout, const double *margin, const double *y, Size step,
-			  const double *w, double *slope, bool *separated)
+			  const double *w, double *slope, double *probability, bool *separated)
 {
 	double		loss = 0;
 	int			i;
@@ -161,7 +162,13 @@ softmax_terms(int n, int nout, const double *margin, const double *y, Size step,
 		}
 		loss += weight * (log(sum) + most - m[label]);
 		for (k = 0; k < nout; k++)
-			s[k] = weight * (s[k] / sum - (k == label));
+		{
+			double		p = s[k] / sum;
+
+			if (probability != NULL)
+				probability[(Size) i * nout + k] = p;
+			s[k] = weight * (p - (k == label));
+		}
 		if (weight > 0 && !(m[label] > rival))
 			*separated = false;
 	}
@@ -180,13 +187,94 @@ eg_objective_create(const EgDesign *d, EgFamily family, double power, int nout)
 	o->l2 = palloc0(d->ld * sizeof(double));
 	o->step = 1;
 	o->share = 1;
+	o->total = d->total;
 	o->scale = 1;
 	o->z = palloc((Size) d->block * d->ld * sizeof(double));
 	o->scaled = palloc((Size) d->block * d->ld * sizeof(double));
 	o->margin = palloc((Size) d->block * nout * sizeof(double));
 	o->slope = palloc((Size) d->block * nout * sizeof(double));
-	o->curve = palloc(d->block * sizeof(double));
+	o->curve = palloc((Size) d->block * nout * sizeof(double));
+	o->raw = palloc(2 * d->ld * sizeof(double));
 	return o;
+}
+
+/* scaled = rows, each times its root */
+static void
+scale_rows(EgObjective *o, int n, const double *root)
+{
+	int			ld = o->design->ld;
+	int			i;
+	int			j;
+
+	for (i = 0; i < n; i++)
+	{
+		double		r = root[i];
+		const double *from = o->z + (Size) i * ld;
+		double	   *to = o->scaled + (Size) i * ld;
+
+		for (j = 0; j < ld; j++)
+			to[j] = r * from[j];
+	}
+}
+
+/*
+ * Second derivatives of the softmax: for classes k and l the sum of w p_k ((k = l) - p_l)
+ * z z'; of each block the lower triangle.  Those of the first class follow from the others.
+ */
+static void
+softmax_hessian(EgObjective *o, int n, const double *w, double *hessian)
+{
+	int			ld = o->design->ld;
+	int			nout = o->nout;
+	Size		size = (Size) nout * ld;
+	double	   *root = o->margin;	/* is not needed any more */
+	int			k;
+	int			l;
+	int			i;
+
+	for (k = 1; k < nout; k++)
+	{
+		for (l = 1; l <= k; l++)
+		{
+			for (i = 0; i < n; i++)
+			{
+				const double *p = o->curve + (Size) i * nout;
+				double		weight = w != NULL ? w[i * o->step] : 1;
+
+				root[i] = sqrt(weight * p[k] * (k == l ? 1 - p[k] : p[l]));
+			}
+			scale_rows(o, n, root);
+			eg_blas_dsyrk(ld, n, k == l ? 1 : -1, o->scaled, ld, 1,
+						  hessian + (Size) k * ld * size + l * ld, (int) size);
+		}
+	}
+}
+
+/* The triangles that were not summed. */
+static void
+complete(const EgObjective *o, double *hessian)
+{
+	Size		ld = o->design->ld;
+	Size		n = o->nout * ld;
+	Size		i;
+	Size		j;
+
+	for (i = 0; i < n; i++)
+	{
+		/* inside of a block, which is symmetric; then the whole */
+		for (j = 0; j < i && o->nout > 1; j++)
+		{
+			if (j % ld > i % ld)
+				hessian[i * n + j] = hessian[(i - i % ld + j % ld) * n + j - j % ld + i % ld];
+		}
+	}
+	for (i = 0; i < n; i++)
+	{
+		for (j = 0; j < i; j++)
+			hessian[j * n + i] = hessian[i * n + j];
+	}
+	if (o->nout > 1)
+		eg_past_first_class(hessian, o->nout, (int) ld);
 }
 
 /* Loss of a block of n rows, and its part of the gradient and the second derivatives. */
@@ -199,15 +287,17 @@ block_pass(EgObjective *o, Size first, int n, const double *b, double *gradient,
 	int			ld = d->ld;
 	double		loss;
 	int			i;
-	int			j;
 
 	eg_design_rows(d, first, o->step, n, o->z);
 	if (o->nout > 1)
 	{
 		eg_blas_dgemm(false, true, n, o->nout, ld, 1, o->z, ld, b, ld, 0, o->margin, o->nout);
-		loss = softmax_terms(n, o->nout, o->margin, y, o->step, w, o->slope, &o->separated);
+		loss = softmax_terms(n, o->nout, o->margin, y, o->step, w, o->slope,
+							 hessian != NULL ? o->curve : NULL, &o->separated);
 		eg_blas_dgemm(true, false, o->nout, ld, n, 1, o->slope, o->nout, o->z, ld, 1, gradient,
 					  ld);
+		if (hessian != NULL)
+			softmax_hessian(o, n, w, hessian);
 		return loss;
 	}
 
@@ -218,16 +308,62 @@ block_pass(EgObjective *o, Size first, int n, const double *b, double *gradient,
 	if (hessian != NULL)
 	{
 		for (i = 0; i < n; i++)
-		{
-			double		root = sqrt(o->curve[i]);
-			const double *from = o->z + (Size) i * ld;
-			double	   *to = o->scaled + (Size) i * ld;
-
-			for (j = 0; j < ld; j++)
-				to[j] = root * from[j];
-		}
+			o->curve[i] = sqrt(o->curve[i]);
+		scale_rows(o, n, o->curve);
 		eg_blas_dsyrk(ld, n, 1, o->scaled, ld, 1, hessian, ld);
 	}
+	return loss;
+}
+
+/*
+ * The same for one margin without second derivatives, on rows of numbers as they
+ * are: sum of slope_i x_i - mean, scaled when all rows are done.
+ */
+static double
+direct_pass(EgObjective *o, Size nrows, const double *b, double *gradient)
+{
+	const EgDesign *d = o->design;
+	const EgPrep *p = d->prep;
+	const double *y = d->data->role[EG_ROLE_TARGET];
+	int			ncols = p->ncols;
+	double	   *raw = o->raw;
+	double	   *sum = o->raw + ncols;
+	double		start = d->intercept ? b[0] : 0;
+	double		loss = 0;
+	Size		i;
+	int			j;
+
+	for (j = 0; j < ncols; j++)
+	{
+		raw[j] = b[j + 1] * p->factor[j];
+		sum[j] = 0;
+		if (d->shift != NULL)
+			start += b[j + 1] * d->shift[j + 1];
+	}
+	for (i = 0; i < nrows; i += d->block)
+	{
+		Size		first = i * o->step;
+		int			n = (int) Min((Size) d->block, nrows - i);
+		const float *x = eg_row(&d->data->x, first);
+		int			r;
+
+		CHECK_FOR_INTERRUPTS();
+		eg_rows_times(x, o->step, n, ncols, p->mean, raw, start, o->margin);
+		loss += eg_family_terms(o->family, o->power, n, o->margin, y + first, o->step,
+								d->weight != NULL ? d->weight + first : NULL, o->slope, NULL,
+								&o->separated);
+		eg_rows_sum(x, o->step, n, ncols, p->mean, o->slope, sum);
+		for (r = 0; r < n; r++)
+			gradient[0] += o->slope[r];
+	}
+	for (j = 0; j < ncols; j++)
+	{
+		gradient[j + 1] = sum[j] * p->factor[j];
+		if (d->shift != NULL)
+			gradient[j + 1] += gradient[0] * d->shift[j + 1];
+	}
+	if (!d->intercept)
+		gradient[0] = 0;
 	return loss;
 }
 
@@ -235,42 +371,47 @@ double
 eg_objective_pass(EgObjective *o, const double *b, double *gradient, double *hessian)
 {
 	const EgDesign *d = o->design;
-	Size		n = (d->data->nfit + o->step - 1) / o->step;
-	double		total = d->total * o->share;
+	Size		nrows = (d->data->nfit + o->step - 1) / o->step;
+	double		total = o->total * o->share;
 	Size		ld = d->ld;
+	Size		n = o->nout * ld;
 	double		loss = 0;
 	Size		i;
-	int			k;
 
-	memset(gradient, 0, o->nout * ld * sizeof(double));
+	memset(gradient, 0, n * sizeof(double));
 	if (hessian != NULL)
-		memset(hessian, 0, ld * ld * sizeof(double));
+		memset(hessian, 0, n * n * sizeof(double));
 	o->separated = true;
-	for (i = 0; i < n; i += d->block)
+	if (d->direct && o->nout == 1 && hessian == NULL)
+		loss = direct_pass(o, nrows, b, gradient);
+	else
 	{
-		CHECK_FOR_INTERRUPTS();
-		loss += block_pass(o, i * o->step, (int) Min((Size) d->block, n - i), b, gradient,
-						   hessian);
-	}
-
-	loss /= total;
-	for (k = 0; k < o->nout; k++)
-	{
-		for (i = 0; i < ld; i++)
+		for (i = 0; i < nrows; i += d->block)
 		{
-			double		l2 = o->l2[i] / d->total;
-			double		v = b[k * ld + i];
-
-			gradient[k * ld + i] = gradient[k * ld + i] / total + l2 * v;
-			loss += l2 / 2 * v * v;
+			CHECK_FOR_INTERRUPTS();
+			loss += block_pass(o, i * o->step, (int) Min((Size) d->block, nrows - i), b,
+							   gradient, hessian);
 		}
 	}
 	if (hessian != NULL)
+		complete(o, hessian);
+	if (o->past != NULL)
+		loss += eg_past_add(o->past, b, o->past_at, gradient, hessian);
+
+	loss /= total;
+	for (i = 0; i < n; i++)
 	{
-		for (i = 0; i < ld * ld; i++)
+		double		l2 = o->l2[i % ld] / o->total;
+
+		gradient[i] = gradient[i] / total + l2 * b[i];
+		loss += l2 / 2 * b[i] * b[i];
+	}
+	if (hessian != NULL)
+	{
+		for (i = 0; i < n * n; i++)
 			hessian[i] /= total;
-		for (i = 0; i < ld; i++)
-			hessian[i * ld + i] += o->l2[i] / d->total;
+		for (i = 0; i < n; i++)
+			hessian[i * n + i] += o->l2[i % ld] / o->total;
 	}
 	return loss;
 }
@@ -291,11 +432,11 @@ eg_objective_penalty(const EgObjective *o, const double *b)
 			sum += o->l2[j] / 2 * v * v + (o->l1 != NULL ? o->l1[j] * fabs(v) : 0);
 		}
 	}
-	return sum / o->design->total;
+	return sum / o->total;
 }
 
-static double
-log_mean_target(const EgDesign *d)
+double
+eg_log_mean_target(const EgDesign *d)
 {
 	const double *y = d->data->role[EG_ROLE_TARGET];
 	double		sum = 0;
@@ -319,102 +460,8 @@ eg_family_start(const EgDesign *d, EgFamily family)
 	if (!d->intercept || family == EG_FAMILY_SOFTMAX)
 		return 0;
 	if (family != EG_FAMILY_LOGISTIC)
-		return log_mean_target(d);
+		return eg_log_mean_target(d);
 	for (i = 0; i < d->data->nfit; i++)
 		sum += (d->weight != NULL ? d->weight[i] : 1) * y[i];
 	return log((sum + half) / (d->total - sum + half));
-}
-
-/* Penalties of F: those of original columns are divided by what the columns were. */
-static void
-set_penalties(EgObjective *o, bool standardize, double l1, double l2)
-{
-	const EgPrep *p = o->design->prep;
-	int			j;
-
-	for (j = 1; j < o->design->ld; j++)
-		o->l2[j] = l2;
-	if (l1 > 0)
-	{
-		o->l1 = palloc0(o->design->ld * sizeof(double));
-		for (j = 1; j < o->design->ld; j++)
-			o->l1[j] = l1;
-	}
-	for (j = 0; j < p->ncols && !standardize; j++)
-	{
-		int			at = p->first[j] + 1;
-
-		if (p->ncategories[j] > 0 || p->first[j] < 0)
-			continue;
-		o->l2[at] /= p->deviation[j] * p->deviation[j];
-		if (o->l1 != NULL)
-			o->l1[at] /= p->deviation[j];
-	}
-}
-
-EgCoefs *
-eg_margin_fit(const EgDataset *data, const EgMarginSpec *spec, EgRun *run, EgSolution *s)
-{
-	MemoryContext model_context = CurrentMemoryContext;
-	MemoryContext scratch = AllocSetContextCreate(model_context, "engage coefficients",
-												  ALLOCSET_DEFAULT_SIZES);
-	EgDesign   *d;
-	EgObjective *o;
-	EgCoefs    *c;
-	double	   *b;
-	double		unit;
-	double		total;
-	int			nout = spec->nout;
-	Size		ld;
-	int			k;
-	int			j;
-
-	eg_blas_threads(1);
-	d = eg_design_create(data, spec->intercept, true, run, scratch);
-	ld = d->ld;
-	c = eg_coefs_create(d->prep, nout, spec->intercept, eg_prep_names(d->prep, data));
-
-	MemoryContextSwitchTo(scratch);
-	o = eg_objective_create(d, spec->family, spec->power, nout);
-	unit = spec->per_weight ? d->total : 1;
-	set_penalties(o, spec->standardize, spec->l1 * unit, spec->l2 * unit);
-	b = palloc0(nout * ld * sizeof(double));
-	b[0] = eg_family_start(d, spec->family);
-
-	/* slopes of counts and amounts have a unit */
-	if (spec->family == EG_FAMILY_POISSON || spec->family == EG_FAMILY_TWEEDIE)
-		o->scale = exp((spec->family == EG_FAMILY_POISSON ? 1 : 2 - spec->power) *
-					   log_mean_target(d));
-	memset(s, 0, sizeof(EgSolution));
-	s->dropped = palloc0(ld * sizeof(bool));
-	if (nout == 1 && ld <= EG_NEWTON_MAX)
-		eg_newton(o, b, spec->max_iter, spec->tolerance, run, s);
-	else
-		eg_lbfgs(o, b, spec->max_iter, spec->tolerance, run, s);
-
-	for (k = 0; k < nout; k++)
-	{
-		c->bias[k] = b[k * ld];
-		for (j = 0; j < c->width; j++)
-		{
-			double		v = b[k * ld + j + 1];
-
-			c->coef[(Size) k * c->width + j] = v;
-			if (d->shift != NULL)
-				c->bias[k] += v * d->shift[j + 1];
-		}
-	}
-	for (j = 0; j < c->width; j++)
-		c->dropped[j] = s->dropped[j + 1];
-	eg_design_centre(d, c->centre);
-	MemoryContextSwitchTo(model_context);
-	total = d->total;
-	if (s->covariance != NULL)
-		eg_coefs_errors(c, 0, s->covariance, 1);
-	MemoryContextDelete(scratch);
-	s->total = total;
-	s->covariance = NULL;
-	s->dropped = NULL;
-	eg_coefs_compile(c);
-	return c;
 }

@@ -9,9 +9,8 @@
  * are too small to gain from more.  So the same seed gives the same bytes.
  *
  * An epoch's batches have sizes that differ by one row at most, so the last is
- * no stump whose gradient is noise.  Rows of weight 0 are left out; weights
- * are divided by their mean, so that the learning rate means the same
- * whatever unit they are in.
+ * no stump whose gradient is noise.  Rows of weight 0 are left out; weights are
+ * divided by their mean, so that the learning rate means the same in any unit.
  *
  *-------------------------------------------------------------------------
  */
@@ -23,6 +22,7 @@
 #include "algo/mlp.h"
 #include "base/blas.h"
 #include "base/compat.h"
+#include "base/history.h"
 #include "base/random.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
@@ -350,6 +350,8 @@ train_epochs(Trainer *t, const EgMlpParams *p, EgMlpModel *m)
 
 		m->loss = loss;
 		m->epochs = epoch + 1;
+		eg_history_note(t->run, EG_CURVE_TRAINING, epoch + 1, "loss", loss);
+		eg_history_note(t->run, EG_CURVE_VALIDATION, epoch + 1, "loss", t->nvalid ? valid : NAN);
 		eg_step(t->run, epoch + 1, p->epochs, "loss", valid);
 		if (!early)
 		{
@@ -372,6 +374,7 @@ train_epochs(Trainer *t, const EgMlpParams *p, EgMlpModel *m)
 	if (best.theta != NULL)
 		best_restore(&best, t->net);
 	m->best_epoch = best.epoch;
+	eg_history_best(t->run, early ? best.epoch : 0);
 	m->valid_loss = t->nvalid > 0 ? best.loss : NAN;
 }
 

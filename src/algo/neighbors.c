@@ -8,10 +8,8 @@
  * for each category (prepare.c).  The model is the prepared rows themselves,
  * in single precision, so what it costs in memory and time grows with them.
  *
- * All distances are computed, block by block.  A block holds BLOCK rows side
- * by side, dimension after dimension, so that the innermost loop is over rows
- * that do not depend on each other and the compiler makes vectors of it.  A
- * block whose rows are all too far already is left early.
+ * Rows that are near each other lie together, and sets of them that are too far
+ * are left out (neighbors_search.c); the answer is that of looking at all rows.
  *
  * Source: T. Cover, P. Hart, "Nearest Neighbor Pattern Classification", IEEE
  * Transactions on Information Theory 13, 1967; for weights by distance:
@@ -24,14 +22,12 @@
 #include <float.h>
 #include <math.h>
 
-#include "algo/algo.h"
+#include "algo/neighbors.h"
 #include "algo/prepare.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
-#define KNN_FORMAT		1
-#define BLOCK			16
-#define CHUNK			8		/* dimensions between two looks at what is too far */
+#define KNN_FORMAT		2
 #define CHECK_ROWS		4096	/* rows between two answers to interrupts */
 #define MAX_NEIGHBORS	1000
 
@@ -45,12 +41,6 @@ typedef struct KnnParams
 	const char *metric;
 } KnnParams;
 
-typedef struct Neighbor
-{
-	float		distance;
-	uint32		row;
-} Neighbor;
-
 typedef struct KnnModel
 {
 	EgTask		task;
@@ -61,14 +51,13 @@ typedef struct KnnModel
 	EgPrep	   *prep;
 	int			width;
 	Size		nrows;
-	Size		nblocks;
-	float	   *data;			/* (nblocks, width, BLOCK) */
+	EgNear	   *near;			/* the prepared rows */
 	double	   *target;			/* (nrows) */
 	float	   *weight;			/* (nrows) or NULL */
 
 	/* scratch of predict() */
 	float	   *query;			/* (width) */
-	Neighbor   *heap;			/* (k) the farthest first */
+	EgNeighbor *heap;			/* (k) the farthest first */
 } KnnModel;
 
 extern const EgAlgorithm eg_knn;
@@ -93,12 +82,10 @@ static const EgParam knn_params[] = {
 static void
 allocate(KnnModel *m)
 {
-	m->nblocks = (m->nrows + BLOCK - 1) / BLOCK;
-	m->data = palloc_extended(Max(m->nblocks * m->width * BLOCK, 1) * sizeof(float),
-							  MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	m->near = eg_near_create(m->nrows, m->width, m->manhattan);
 	m->target = MemoryContextAllocHuge(CurrentMemoryContext, Max(m->nrows, 1) * sizeof(double));
 	m->query = palloc0(Max(m->width, 1) * sizeof(float));
-	m->heap = palloc0(m->k * sizeof(Neighbor));
+	m->heap = palloc0(m->k * sizeof(EgNeighbor));
 }
 
 /* A row as it is compared, into m->query. */
@@ -110,17 +97,6 @@ prepare_row(const KnnModel *m, const float *x)
 	eg_prep_row_float(m->prep, x, m->query);
 	for (d = 0; d < m->width; d++)
 		m->query[d] = Min(Max(m->query[d], -FARTHEST), FARTHEST);
-}
-
-/* Keep the prepared row. */
-static void
-put_row(KnnModel *m, Size row)
-{
-	float	   *block = m->data + row / BLOCK * m->width * BLOCK + row % BLOCK;
-	int			d;
-
-	for (d = 0; d < m->width; d++)
-		block[(Size) d * BLOCK] = m->query[d];
 }
 
 static void
@@ -181,15 +157,15 @@ knn_fit(const EgDataset *data, const void *params, EgRun *run)
 	for (i = 0; i < data->nfit; i++)
 		m->nrows += w == NULL || w[i] > 0;
 
-	/* the model and its bytes */
-	each = 2 * ((Size) m->width * sizeof(float) + sizeof(double) + sizeof(float));
+	/* the model and its bytes, or the rows in two orders */
+	each = 2 * ((Size) m->width * sizeof(float) + sizeof(double) + 2 * sizeof(float));
 	if (m->nrows > PG_INT32_MAX)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("algorithm \"knn\" can keep at most %d rows, not %zu", PG_INT32_MAX,
 						(size_t) m->nrows)));
-	eg_check_memory((m->nrows + BLOCK) * each, run->memory_limit,
-					"keeping the rows of algorithm \"knn\"");
+	eg_check_memory((m->nrows + EG_NEAR_BLOCK) * each + eg_near_overhead(m->nrows, m->width),
+					run->memory_limit, "keeping the rows of algorithm \"knn\"");
 	allocate(m);
 	if (w != NULL)
 		m->weight = MemoryContextAllocHuge(CurrentMemoryContext, m->nrows * sizeof(float));
@@ -200,12 +176,16 @@ knn_fit(const EgDataset *data, const void *params, EgRun *run)
 		if (w != NULL && !(w[i] > 0))
 			continue;
 		prepare_row(m, eg_row(&data->x, i));
-		put_row(m, n);
+		eg_near_put(m->near, n, m->query);
 		m->target[n] = y[i];
 		if (w != NULL)
 			m->weight[n] = (float) Max(w[i], FLT_MIN);
 		n++;
 	}
+	eg_near_arrange(m->near, run);
+	eg_near_boxes(m->near);
+	if (!eg_near_boxes_help(m->near, m->query, m->heap, m->k))
+		m->near->nlevels = 0;
 	return m;
 }
 
@@ -214,6 +194,7 @@ knn_fit(const EgDataset *data, const void *params, EgRun *run)
 #define HAS_WEIGHTS		(1 << 0)
 #define BY_DISTANCE		(1 << 1)
 #define MANHATTAN		(1 << 2)
+#define BOXES			(1 << 3)	/* do help */
 
 static void
 knn_save(const void *model, EgWriter *w)
@@ -225,20 +206,21 @@ knn_save(const void *model, EgWriter *w)
 	eg_put_u32(w, m->nclasses);
 	eg_put_u32(w, m->k);
 	eg_put_u8(w, (m->weight != NULL ? HAS_WEIGHTS : 0) | (m->by_distance ? BY_DISTANCE : 0) |
-			  (m->manhattan ? MANHATTAN : 0));
+			  (m->manhattan ? MANHATTAN : 0) | (m->near->nlevels > 0 ? BOXES : 0));
 	eg_prep_save(m->prep, w);
 	eg_put_u32(w, (uint32) m->nrows);
 	for (i = 0; i < m->nrows; i++)
 		eg_put_f64(w, m->target[i]);
 	if (m->weight != NULL)
 		eg_put_f32_array(w, m->weight, m->nrows);
-	eg_put_f32_array(w, m->data, m->nblocks * m->width * BLOCK);
+	eg_put_u32_array(w, m->near->row, m->nrows);
+	eg_put_f32_array(w, m->near->data, m->near->nblocks * m->width * EG_NEAR_BLOCK);
 }
 
 static void
 check_loaded(EgReader *r, const KnnModel *m)
 {
-	Size		total = m->nblocks * m->width * BLOCK;
+	Size		total = m->near->nblocks * m->width * EG_NEAR_BLOCK;
 	Size		i;
 
 	for (i = 0; i < m->nrows; i++)
@@ -249,10 +231,13 @@ check_loaded(EgReader *r, const KnnModel *m)
 			eg_corrupted(r, "target %g is out of range", y);
 		if (m->weight != NULL && !(m->weight[i] > 0 && m->weight[i] <= FLT_MAX))
 			eg_corrupted(r, "weight %g is out of range", m->weight[i]);
+		if (m->near->row[i] >= m->nrows)
+			eg_corrupted(r, "row %u is not among the %zu rows", m->near->row[i],
+						 (size_t) m->nrows);
 	}
 	for (i = 0; i < total; i++)
 	{
-		if (!(fabsf(m->data[i]) <= FARTHEST))
+		if (!(fabsf(m->near->data[i]) <= FARTHEST))
 			eg_corrupted(r, "a value is out of range");
 	}
 }
@@ -269,7 +254,7 @@ knn_load(EgReader *r, int format)
 	Size		blocks;
 	Size		i;
 
-	if (format != KNN_FORMAT)
+	if (format < 1 || format > KNN_FORMAT)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("format %d of algorithm \"knn\" is not supported", format),
@@ -297,9 +282,9 @@ knn_load(EgReader *r, int format)
 	m->nrows = n;
 
 	/* all of it must follow before any of it is allocated */
-	blocks = (m->nrows + BLOCK - 1) / BLOCK;
+	blocks = (m->nrows + EG_NEAR_BLOCK - 1) / EG_NEAR_BLOCK;
 	if (m->width > 0 &&
-		(r->len - r->pos) / (BLOCK * sizeof(float)) / (Size) m->width < blocks)
+		(r->len - r->pos) / (EG_NEAR_BLOCK * sizeof(float)) / (Size) m->width < blocks)
 		eg_corrupted(r, "%u rows of %d values do not fit in the bytes left", n, m->width);
 	allocate(m);
 	for (i = 0; i < m->nrows; i++)
@@ -309,131 +294,21 @@ knn_load(EgReader *r, int format)
 		m->weight = MemoryContextAllocHuge(CurrentMemoryContext, m->nrows * sizeof(float));
 		eg_get_f32_array(r, m->weight, m->nrows);
 	}
-	eg_get_f32_array(r, m->data, m->nblocks * m->width * BLOCK);
+	if (format >= 2)
+		eg_get_u32_array(r, m->near->row, m->nrows);
+	eg_get_f32_array(r, m->near->data, m->near->nblocks * m->width * EG_NEAR_BLOCK);
 	check_loaded(r, m);
+	if (!(flags & BOXES))
+		m->near->nlevels = 0;
+	eg_near_boxes(m->near);
 	return m;
 }
 
-/* ---------------- the search ---------------- */
-
-/* Is a farther than b?  Of rows equally far, the later one. */
-static inline bool
-farther(Neighbor a, Neighbor b)
-{
-	return a.distance > b.distance || (a.distance == b.distance && a.row > b.row);
-}
-
-/* Put a neighbor at the top of the heap and let it sink. */
-static void
-sink(Neighbor *heap, int n, Neighbor v)
-{
-	int			i = 0;
-
-	for (;;)
-	{
-		int			child = 2 * i + 1;
-
-		if (child >= n)
-			break;
-		if (child + 1 < n && farther(heap[child + 1], heap[child]))
-			child++;
-		if (!farther(heap[child], v))
-			break;
-		heap[i] = heap[child];
-		i = child;
-	}
-	heap[i] = v;
-}
-
-static void
-rise(Neighbor *heap, int i, Neighbor v)
-{
-	while (i > 0 && farther(v, heap[(i - 1) / 2]))
-	{
-		heap[i] = heap[(i - 1) / 2];
-		i = (i - 1) / 2;
-	}
-	heap[i] = v;
-}
-
-/*
- * Sums of squares or of absolute differences of a block's rows; false when
- * none of them can be below limit.  The sums are a local array, which nothing
- * else points to, so that they stay in registers; manhattan is a constant
- * wherever this is inlined.
- */
-static pg_attribute_always_inline bool
-block_distances(const float *block, const float *q, int width, bool manhattan, float limit,
-				float *out)
-{
-	float		sum[BLOCK] = {0};
-	int			d = 0;
-	int			i;
-
-	while (d < width)
-	{
-		int			end = Min(d + CHUNK, width);
-		bool		near = false;
-
-		for (; d < end; d++, block += BLOCK)
-		{
-			float		v = q[d];
-
-			for (i = 0; i < BLOCK; i++)
-			{
-				float		away = block[i] - v;
-
-				sum[i] += manhattan ? fabsf(away) : away * away;
-			}
-		}
-		for (i = 0; i < BLOCK; i++)
-			near |= sum[i] < limit;
-		if (!near)
-			return false;
-	}
-	memcpy(out, sum, sizeof(sum));
-	return true;
-}
-
-/* Fill the heap with the nearest rows; their number. */
-static int
-search(const KnnModel *m)
-{
-	Neighbor   *heap = m->heap;
-	int			n = 0;
-	Size		b;
-
-	for (b = 0; b < m->nblocks; b++)
-	{
-		const float *block = m->data + b * m->width * BLOCK;
-		float		limit = n == m->k ? heap[0].distance : INFINITY;
-		float		sum[BLOCK];
-		int			rows = (int) Min((Size) BLOCK, m->nrows - b * BLOCK);
-		bool		near;
-		int			i;
-
-		near = m->manhattan ? block_distances(block, m->query, m->width, true, limit, sum) :
-			block_distances(block, m->query, m->width, false, limit, sum);
-		if (!near)
-			continue;
-		for (i = 0; i < rows; i++)
-		{
-			Neighbor	v;
-
-			v.distance = sum[i];
-			v.row = (uint32) (b * BLOCK + i);
-			if (n < m->k)
-				rise(heap, n++, v);
-			else if (farther(heap[0], v))
-				sink(heap, n, v);
-		}
-	}
-	return n;
-}
+/* ---------------- the answer ---------------- */
 
 /* What a neighbor counts; rows at no distance at all leave the others nothing to say. */
 static double
-vote(const KnnModel *m, Neighbor v, bool touching)
+vote(const KnnModel *m, EgNeighbor v, bool touching)
 {
 	double		w = m->weight != NULL ? m->weight[v.row] : 1;
 
@@ -478,10 +353,10 @@ answer(const KnnModel *m, int n, double *out)
 static int
 compare_neighbors(const void *x, const void *y)
 {
-	const Neighbor *a = x;
-	const Neighbor *b = y;
+	const EgNeighbor *a = x;
+	const EgNeighbor *b = y;
 
-	return farther(*a, *b) ? 1 : farther(*b, *a) ? -1 : 0;
+	return eg_farther(*a, *b) ? 1 : eg_farther(*b, *a) ? -1 : 0;
 }
 
 static void
@@ -496,8 +371,8 @@ knn_predict(const void *model, const float *x, Size nrows, double *out)
 		int			n;
 
 		prepare_row(m, x + i * m->prep->ncols);
-		n = search(m);
-		qsort(m->heap, n, sizeof(Neighbor), compare_neighbors);
+		n = eg_near_search(m->near, m->query, m->heap, m->k);
+		qsort(m->heap, n, sizeof(EgNeighbor), compare_neighbors);
 		answer(m, n, out + i * width);
 	}
 }

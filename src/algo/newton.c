@@ -51,7 +51,8 @@ typedef struct Newton
 {
 	EgObjective *o;
 	int			n;
-	bool	   *dropped;
+	bool	   *fixed;			/* zero by convention */
+	bool	   *dropped;		/* these, and what others make up */
 	bool		choose;			/* dropped is still to be found */
 	bool		factored;		/* factor is of h */
 	double	   *b;
@@ -67,15 +68,22 @@ typedef struct Newton
 	double		moved;			/* since h was made */
 } Newton;
 
+/* The penalty on an absolute value, over the total weight. */
+static inline double
+l1_of(const EgObjective *o, Size j)
+{
+	return o->l1 != NULL ? o->l1[j % o->design->ld] / o->total : 0;
+}
+
 static double
-absolute(const EgObjective *o, const double *b)
+absolute(const Newton *s, const double *b)
 {
 	double		sum = 0;
 	int			j;
 
-	for (j = 0; o->l1 != NULL && j < o->design->ld; j++)
-		sum += o->l1[j] * fabs(b[j]);
-	return sum / o->design->total;
+	for (j = 0; s->o->l1 != NULL && j < s->n; j++)
+		sum += l1_of(s->o, j) * fabs(b[j]);
+	return sum;
 }
 
 /* Smooth value at trial or b; h is overwritten when wanted. */
@@ -83,22 +91,14 @@ static double
 evaluate(Newton *s, const double *b, double *g, bool want_h)
 {
 	double		f = eg_objective_pass(s->o, b, g, want_h ? s->h : NULL);
-	Size		n = s->n;
-	Size		i;
-	Size		j;
 
 	if (want_h)
 	{
-		for (i = 0; i < n; i++)
-		{
-			for (j = 0; j < i; j++)
-				s->h[j * n + i] = s->h[i * n + j];
-		}
 		s->moved = 0;
 		s->factored = false;
 	}
 	s->fresh = want_h;
-	return f + absolute(s->o, b);
+	return f + absolute(s, b);
 }
 
 /* The largest slope that the absolute values do not hold. */
@@ -111,7 +111,7 @@ violation(const Newton *s)
 
 	for (j = 0; j < s->n; j++)
 	{
-		double		l1 = o->l1 != NULL ? o->l1[j] / o->design->total : 0;
+		double		l1 = l1_of(o, j);
 		double		v;
 
 		if (s->dropped[j])
@@ -137,11 +137,17 @@ factorize(Newton *s)
 
 	if (s->choose)
 	{
-		bool		intercept = s->o->design->intercept;
-
 		memcpy(s->factor, s->h, n * n * sizeof(double));
+		for (i = 0; i < n; i++)
+		{
+			for (j = 0; s->fixed[i] && j < n; j++)
+				s->factor[i * n + j] = s->factor[j * n + i] = 0;
+			if (s->fixed[i])
+				s->factor[i * n + i] = 1;
+		}
 		eg_cholesky(s->factor, s->n, DEPENDENT, s->dropped);
-		s->dropped[0] = !intercept;
+		for (i = 0; i < n; i++)
+			s->dropped[i] = s->dropped[i] || s->fixed[i];
 		s->choose = false;
 	}
 	for (;;)
@@ -182,7 +188,7 @@ descend(Newton *s)
 		{
 			const double *row = s->h + j * n;
 			double		curve = row[j];
-			double		l1 = o->l1[j] / o->design->total;
+			double		l1 = l1_of(o, j);
 			double		old = s->b[j] + s->d[j];
 			double		v;
 			double		change;
@@ -233,7 +239,7 @@ step(Newton *s, bool want_h)
 		slope += s->g[j] * s->d[j];
 		s->trial[j] = s->b[j] + s->d[j];
 	}
-	slope += absolute(s->o, s->trial) - absolute(s->o, s->b);
+	slope += absolute(s, s->trial) - absolute(s, s->b);
 
 	for (halving = 0; halving < MAX_HALVINGS; halving++)
 	{
@@ -311,7 +317,7 @@ renew(Newton *s)
 static bool
 iterate(Newton *s, int max_iter, double tolerance, EgRun *run, int *iterations, bool *separated)
 {
-	bool		penalty = penalized(s->o);
+	bool		bounded = penalized(s->o) || s->o->past != NULL;
 	double		last = INFINITY;
 	double		ratio = 0.1;
 
@@ -323,7 +329,7 @@ iterate(Newton *s, int max_iter, double tolerance, EgRun *run, int *iterations, 
 
 		if (run != NULL)
 			eg_step(run, *iterations, max_iter, "loss", s->f);
-		*separated = s->o->separated && !penalty;
+		*separated = s->o->separated && !bounded;
 		if (*separated && s->f < SEPARATED_LOSS)
 			return true;
 		if (isfinite(last))
@@ -368,9 +374,9 @@ iterate(Newton *s, int max_iter, double tolerance, EgRun *run, int *iterations, 
 
 /* Rows of the sample: each how-manieth, 0 when there are too few for one. */
 static Size
-sample_step(const EgDesign *d)
+sample_step(const EgDesign *d, Size n)
 {
-	Size		rows = Max(SAMPLE_ROWS, SAMPLE_FACTOR * (Size) d->ld);
+	Size		rows = Max(SAMPLE_ROWS, SAMPLE_FACTOR * n);
 
 	return d->data->nfit >= 6 * rows ? d->data->nfit / rows : 0;
 }
@@ -419,13 +425,17 @@ start_from_sample(Newton *s, Size each)
 static bool
 sample_serves(const Newton *s)
 {
+	Size		ld = s->o->design->ld;
 	Size		j;
 
-	for (j = 1; j < s->n; j++)
+	for (j = 0; j < s->n; j++)
 	{
-		double		own = s->h[j * s->n + j] - s->o->l2[j] / s->o->design->total;
+		Size		first = j - j % ld;	/* the intercept of the same margin */
+		double		own = s->h[j * s->n + j] - s->o->l2[j % ld] / s->o->total;
 
-		if (s->dropped[j] || own < 1e-3 * s->h[0] * (s->n > 1))
+		if (j == first || s->fixed[j])
+			continue;
+		if (s->dropped[j] || own < 1e-3 * s->h[first * s->n + first])
 			return false;
 	}
 	return true;
@@ -442,6 +452,8 @@ null_value(const EgObjective *o, double intercept)
 	Size		i;
 	int			j;
 
+	if (o->nout > 1)
+		return log(o->nout);
 	for (j = 0; j < d->block; j++)
 		o->margin[j] = intercept;
 	for (i = 0; i < d->data->nfit; i += d->block)
@@ -458,21 +470,93 @@ matrix(Size n)
 									  MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 }
 
+/* What is zero by convention, in s->fixed and s->dropped. */
+static void
+fix_coefficients(Newton *s)
+{
+	const EgObjective *o = s->o;
+	int			ld = o->design->ld;
+	int			k;
+	int			j;
+
+	for (k = 0; k < o->nout; k++)
+	{
+		s->fixed[k * ld] = !o->design->intercept || (o->nout > 1 && k == 0);
+		for (j = 1; j < ld; j++)
+			s->fixed[k * ld + j] = o->nout > 1 && k == 0 && !penalized(o);
+	}
+	memcpy(s->dropped, s->fixed, s->n * sizeof(bool));
+}
+
+/* Inverse of the factored second derivatives, zero where there is no coefficient. */
+static double *
+covariance_of(const Newton *s)
+{
+	Size		n = s->n;
+	double	   *out = matrix(n);
+	Size		i;
+	Size		j;
+
+	eg_cholesky_inverse(s->factor, s->n, out);
+	for (i = 0; i < n * n; i++)
+		out[i] /= s->o->total;
+	for (i = 0; i < n; i++)
+	{
+		for (j = 0; s->dropped[i] && j < n; j++)
+			out[i * n + j] = out[j * n + i] = 0;
+	}
+	return out;
+}
+
+/* The last step, and what else is wanted of the place where it ends. */
+static void
+finish(Newton *s, EgSolution *out)
+{
+	Size		n = s->n;
+	Size		i;
+	Size		j;
+
+	if (s->o->l1 == NULL && out->converged && !out->separated)
+	{
+		if (!s->factored)
+			factorize(s);
+		direction(s);
+		for (i = 0; i < n; i++)
+		{
+			s->b[i] += s->d[i];
+			s->moved = Max(s->moved, fabs(s->d[i]));
+			for (j = 0; j < n; j++)
+				s->g[i] += s->h[i * n + j] * s->d[j];
+		}
+	}
+	if (s->o->l1 != NULL && !out->remember)
+		return;
+	if (s->moved > NEAR)
+		evaluate(s, s->b, s->g, true);
+	out->gradient = s->g;
+	out->hessian = s->h;
+	if (s->o->l1 != NULL)
+		return;
+	if (!s->factored)
+		factorize(s);
+	out->covariance = covariance_of(s);
+}
+
 void
 eg_newton(EgObjective *o, double *b, int max_iter, double tolerance, EgRun *run, EgSolution *out)
 {
 	Newton		s = {0};
-	Size		n = o->design->ld;
+	Size		n = (Size) o->nout * o->design->ld;
 	double		start = b[0];
-	Size		each = sample_step(o->design);
+	Size		each = o->past == NULL && !out->started ? sample_step(o->design, n) : 0;
 	bool		sampled;
 	bool		serves;
-	Size		i;
 
 	s.o = o;
 	s.n = (int) n;
 	s.b = b;
 	s.dropped = out->dropped;
+	s.fixed = palloc0(n * sizeof(bool));
 	s.g = palloc(n * sizeof(double));
 	s.trial_g = palloc(n * sizeof(double));
 	s.d = palloc(n * sizeof(double));
@@ -480,14 +564,14 @@ eg_newton(EgObjective *o, double *b, int max_iter, double tolerance, EgRun *run,
 	s.hd = palloc(n * sizeof(double));
 	s.h = matrix(n);
 	s.factor = matrix(n);
-	s.dropped[0] = !o->design->intercept;
+	fix_coefficients(&s);
 
 	sampled = each > 1 && start_from_sample(&s, each);
 	serves = sampled && sample_serves(&s);
 	if (serves && !s.factored)
 		factorize(&s);
 	s.choose = !penalized(o);
-	memset(s.dropped + 1, 0, (n - 1) * sizeof(bool));
+	memcpy(s.dropped, s.fixed, n * sizeof(bool));
 	s.moved = 1;
 	s.f = evaluate(&s, b, s.g, !serves);
 	if (sampled && !(s.f <= null_value(o, start)))
@@ -500,33 +584,5 @@ eg_newton(EgObjective *o, double *b, int max_iter, double tolerance, EgRun *run,
 		renew(&s);
 	out->converged = iterate(&s, max_iter, tolerance, run, &out->iterations, &out->separated);
 	out->loss = s.f - eg_objective_penalty(o, b);
-
-	if (o->l1 != NULL)
-		return;
-	if (out->converged && !out->separated)
-	{
-		if (!s.factored)
-			factorize(&s);
-		direction(&s);
-		for (i = 0; i < n; i++)
-		{
-			b[i] += s.d[i];
-			s.moved = Max(s.moved, fabs(s.d[i]));
-		}
-	}
-	if (s.moved > NEAR)
-		evaluate(&s, b, s.g, true);
-	if (!s.factored)
-		factorize(&s);
-	out->covariance = matrix(n);
-	eg_cholesky_inverse(s.factor, s.n, out->covariance);
-	for (i = 0; i < n * n; i++)
-		out->covariance[i] /= o->design->total;
-	for (i = 0; i < n; i++)
-	{
-		Size		j;
-
-		for (j = 0; s.dropped[i] && j < n; j++)
-			out->covariance[i * n + j] = out->covariance[j * n + i] = 0;
-	}
+	finish(&s, out);
 }

@@ -61,23 +61,26 @@ prep_finish(EgPrep *p)
 	}
 }
 
-/* Sums over the rows. */
-typedef struct Counts
-{
-	double	   *code;			/* weight of each code of each category column */
-	double	   *blank;			/* (ncols) weight of the rows without a value */
-	double	   *guess;			/* (ncols) numbers: near the mean */
-	double	   *sum;			/* (ncols) numbers: of weight * (value - guess) */
-	double	   *square;			/* (ncols) ... of its square */
-	float	   *some;			/* (ncols) numbers: one of the values */
-	int		   *varies;			/* (ncols) numbers: another value has been seen */
-	double		total;			/* weight of the rows */
-} Counts;
-
 static double *
 zeros(int n)
 {
 	return palloc0(Max(n, 1) * sizeof(double));
+}
+
+/* Allocate for these columns, nothing decided. */
+static EgPrep *
+prep_for(int ncols, const int *ncategories, int flags)
+{
+	EgPrep	   *p = prep_create(ncols, flags);
+	int			j;
+
+	for (j = 0; j < ncols; j++)
+	{
+		p->ncategories[j] = ncategories != NULL ? ncategories[j] : 0;
+		p->code_start[j + 1] = p->code_start[j] + p->ncategories[j];
+	}
+	p->code_column = palloc0(Max(p->code_start[ncols], 1) * sizeof(int));
+	return p;
 }
 
 /* A value of a category column as a code, -1 for missing and unseen. */
@@ -89,7 +92,7 @@ code_of(const EgPrep *p, int j, float v)
 
 /* Means of a few rows, and a value of each column. */
 static void
-guess_means(const EgPrep *p, const EgDataset *data, Counts *c)
+guess_means(const EgPrep *p, const EgDataset *data, EgPrepCounts *c)
 {
 	const double *weight = data->role[EG_ROLE_WEIGHT];
 	Size		step = Max(data->nfit / GUESS_ROWS, 1);
@@ -128,7 +131,7 @@ guess_means(const EgPrep *p, const EgDataset *data, Counts *c)
 
 /* Numbers of a row into the sums; without a branch, for the sake of speed. */
 static void
-count_numbers(int ncols, const float *row, double w, Counts *c)
+count_numbers(int ncols, const float *row, double w, EgPrepCounts *c)
 {
 	double	   *restrict sum = c->sum;
 	double	   *restrict square = c->square;
@@ -152,7 +155,7 @@ count_numbers(int ncols, const float *row, double w, Counts *c)
 }
 
 static void
-count_rows(const EgPrep *p, const EgDataset *data, Counts *c)
+count_rows(const EgPrep *p, const EgDataset *data, EgPrepCounts *c)
 {
 	const double *weight = data->role[EG_ROLE_WEIGHT];
 	int		   *categories = palloc(Max(p->ncols, 1) * sizeof(int));
@@ -222,7 +225,7 @@ place_codes(EgPrep *p, int j, const double *weight, double blank)
 
 /* Mean, deviation and width of a column of numbers. */
 static int
-place_number(EgPrep *p, int j, const Counts *c)
+place_number(EgPrep *p, int j, const EgPrepCounts *c)
 {
 	double		present = c->total - c->blank[j];
 	double		mean;
@@ -244,30 +247,10 @@ place_number(EgPrep *p, int j, const Counts *c)
 }
 
 EgPrep *
-eg_prep_fit(const EgDataset *data, int flags)
+eg_prep_decide(int ncols, const int *ncategories, int flags, const EgPrepCounts *c)
 {
-	int			ncols = data->x.ncols;
-	EgPrep	   *p = prep_create(ncols, flags);
-	Counts		c;
+	EgPrep	   *p = prep_for(ncols, ncategories, flags);
 	int			j;
-
-	for (j = 0; j < ncols; j++)
-	{
-		p->ncategories[j] = data->ncategories != NULL ? data->ncategories[j] : 0;
-		p->code_start[j + 1] = p->code_start[j] + p->ncategories[j];
-	}
-	p->code_column = palloc0(Max(p->code_start[ncols], 1) * sizeof(int));
-
-	c.code = zeros(p->code_start[ncols]);
-	c.blank = zeros(ncols);
-	c.guess = zeros(ncols);
-	c.sum = zeros(ncols);
-	c.square = zeros(ncols);
-	c.some = palloc0(Max(ncols, 1) * sizeof(float));
-	c.varies = palloc0(Max(ncols, 1) * sizeof(int));
-	c.total = 0;
-	guess_means(p, data, &c);
-	count_rows(p, data, &c);
 
 	for (j = 0; j < ncols; j++)
 	{
@@ -279,20 +262,42 @@ eg_prep_fit(const EgDataset *data, int flags)
 		p->deviation[j] = 1;
 		if (p->ncategories[j] > 0)
 		{
-			width = place_codes(p, j, c.code + p->code_start[j], c.blank[j]);
+			width = place_codes(p, j, c->code + p->code_start[j], c->blank[j]);
 			says_something = width > 0 || p->reference[j] >= 0;
 		}
 		else
 		{
-			width = place_number(p, j, &c);
-			says_something = c.blank[j] < c.total;
+			width = place_number(p, j, c);
+			says_something = c->blank[j] < c->total;
 		}
 		p->first[j] = width > 0 ? p->width : -1;
 		p->width += width;
-		if (says_something && c.blank[j] > 0)
+		if (says_something && c->blank[j] > 0)
 			p->missing[j] = p->width++;
 	}
 	prep_finish(p);
+	return p;
+}
+
+EgPrep *
+eg_prep_fit(const EgDataset *data, int flags)
+{
+	int			ncols = data->x.ncols;
+	EgPrep	   *columns = prep_for(ncols, data->ncategories, flags);
+	EgPrep	   *p;
+	EgPrepCounts c;
+
+	c.code = zeros(columns->code_start[ncols]);
+	c.blank = zeros(ncols);
+	c.guess = zeros(ncols);
+	c.sum = zeros(ncols);
+	c.square = zeros(ncols);
+	c.some = palloc0(Max(ncols, 1) * sizeof(float));
+	c.varies = palloc0(Max(ncols, 1) * sizeof(int));
+	c.total = 0;
+	guess_means(columns, data, &c);
+	count_rows(columns, data, &c);
+	p = eg_prep_decide(ncols, data->ncategories, flags, &c);
 	pfree(c.code);
 	pfree(c.blank);
 	pfree(c.guess);
@@ -312,10 +317,11 @@ eg_prep_fit(const EgDataset *data, int flags)
 \
 	if (p->plain) \
 	{ \
-		const double *mean = p->mean; \
-		const double *factor = p->factor; \
+		const double *restrict mean = p->mean; \
+		const double *restrict factor = p->factor; \
+		int			n = p->ncols; \
 \
-		for (j = 0; j < p->ncols; j++) \
+		for (j = 0; j < n; j++) \
 		{ \
 			type		z = (type) ((x[j] - mean[j]) * factor[j]); \
 \

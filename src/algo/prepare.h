@@ -42,6 +42,23 @@ typedef struct EgPrep
 /* Learn from the first data->nfit rows, weighted by the WEIGHT role; in CurrentMemoryContext. */
 extern EgPrep *eg_prep_fit(const EgDataset *data, int flags);
 
+/* What is counted of the rows; one entry for each column where nothing else is said. */
+typedef struct EgPrepCounts
+{
+	double	   *code;			/* weight of each code of each category column */
+	double	   *blank;			/* weight of the rows without a value */
+	double	   *guess;			/* numbers: near the mean */
+	double	   *sum;			/* numbers: of weight * (value - guess) */
+	double	   *square;			/* ... of its square */
+	float	   *some;			/* numbers: one of the values */
+	int		   *varies;			/* numbers: another value has been seen */
+	double		total;			/* weight of the rows */
+} EgPrepCounts;
+
+/* What eg_prep_fit() makes of the counts. */
+extern EgPrep *eg_prep_decide(int ncols, const int *ncategories, int flags,
+							  const EgPrepCounts *counts);
+
 /* One row of ncols values to width values.  Neither allocates nor throws. */
 extern void eg_prep_row(const EgPrep *p, const float *x, double *restrict out);
 extern void eg_prep_row_float(const EgPrep *p, const float *x, float *restrict out);

@@ -54,13 +54,25 @@ target_mean(const EgDesign *d)
 	return sum + rest / d->total;
 }
 
+EgProducts *
+eg_products_zero(int n)
+{
+	EgProducts *p = palloc0(sizeof(EgProducts));
+
+	p->n = n;
+	p->g = matrix(n, n);
+	p->q = matrix(n, 1);
+	p->mean = matrix(n, 1);
+	return p;
+}
+
 /* One pass over the rows; results in CurrentMemoryContext. */
 EgProducts *
 eg_products_create(const EgDesign *d, EgRun *run)
 {
 	const double *y = d->data->role[EG_ROLE_TARGET];
 	Size		nrows = d->data->nfit;
-	EgProducts *p = palloc0(sizeof(EgProducts));
+	EgProducts *p = eg_products_zero(d->prep->width);
 	Size		n = d->ld + 1;	/* the one, the columns, the target */
 	double	   *z = palloc((Size) d->block * d->ld * sizeof(double));
 	double	   *scaled = palloc((Size) d->block * n * sizeof(double));
@@ -69,7 +81,6 @@ eg_products_create(const EgDesign *d, EgRun *run)
 	Size		i;
 	Size		j;
 
-	p->n = d->prep->width;
 	p->total = d->total;
 	p->ymean = d->intercept ? target_mean(d) : 0;
 	for (i = 0; i < nrows; i += d->block)
@@ -96,9 +107,6 @@ eg_products_create(const EgDesign *d, EgRun *run)
 	}
 
 	/* the first column holds the sums; zeros without an intercept */
-	p->g = matrix(p->n, p->n);
-	p->q = matrix(p->n, 1);
-	p->mean = matrix(p->n, 1);
 	last = a + (n - 1) * n;
 	for (i = 0; i < p->n; i++)
 	{
@@ -239,41 +247,79 @@ eg_products_descend(const EgProducts *p, const double *l1, const double *l2, int
 	return pass;
 }
 
-/* Sum of w r^2, from the rows where the products have lost the digits for it. */
 double
-eg_products_residual(const EgProducts *p, const EgDesign *d, const double *b)
+eg_products_residual(const EgProducts *p, const double *b)
 {
-	const double *y = d->data->role[EG_ROLE_TARGET];
-	double	   *z;
 	double		sum = p->yy;
+	Size		n = p->n;
 	Size		i;
 	Size		j;
 
-	for (i = 0; i < p->n; i++)
+	for (i = 0; i < n; i++)
 	{
 		double		gb = 0;
 
-		for (j = 0; j < p->n; j++)
-			gb += p->g[i * p->n + j] * b[j];
+		for (j = 0; j < n; j++)
+			gb += p->g[i * n + j] * b[j];
 		sum += b[i] * (gb - 2 * p->q[i]);
 	}
-	if (sum > 1e-6 * p->yy)
-		return sum;
+	return Max(sum, 0);
+}
 
-	z = palloc((Size) d->ld * sizeof(double));
-	sum = 0;
-	for (i = 0; i < d->data->nfit; i++)
+double
+eg_products_residual_from(const EgProducts *p, const double *old, double known, const double *b)
+{
+	double		sum = known;
+	Size		n = p->n;
+	Size		i;
+	Size		j;
+
+	for (i = 0; i < n; i++)
 	{
-		double		r = y[i] - p->ymean;
+		double		slope = -p->q[i];
+		double		curve = 0;
 
-		if (i % 8192 == 0)
-			CHECK_FOR_INTERRUPTS();
-		eg_design_rows(d, i, 1, 1, z);
-		for (j = 0; j < p->n; j++)
-			r -= b[j] * (z[j + 1] - p->mean[j]);
-		sum += (d->weight != NULL ? d->weight[i] : 1) * r * r;
+		for (j = 0; j < n; j++)
+		{
+			slope += p->g[i * n + j] * old[j];
+			curve += p->g[i * n + j] * (b[j] - old[j]);
+		}
+		sum += (b[i] - old[i]) * (2 * slope + curve);
+	}
+	return Max(sum, 0);
+}
+
+double
+eg_design_residual(const EgDesign *d, const double *b, double bias)
+{
+	const double *y = d->data->role[EG_ROLE_TARGET];
+	Size		nrows = d->data->nfit;
+	double	   *z = palloc((Size) d->block * d->ld * sizeof(double));
+	double	   *fitted = palloc(d->block * sizeof(double));
+	double	   *slope = palloc(d->ld * sizeof(double));
+	double		sum = 0;
+	Size		i;
+	int			r;
+
+	slope[0] = 0;
+	memcpy(slope + 1, b, d->prep->width * sizeof(double));
+	for (i = 0; i < nrows; i += d->block)
+	{
+		int			rows = (int) Min((Size) d->block, nrows - i);
+
+		CHECK_FOR_INTERRUPTS();
+		eg_design_rows(d, i, 1, rows, z);
+		eg_blas_dgemv(false, rows, d->ld, 1, z, d->ld, slope, 0, fitted);
+		for (r = 0; r < rows; r++)
+		{
+			double		e = y[i + r] - bias - fitted[r];
+
+			sum += (d->weight != NULL ? d->weight[i + r] : 1) * e * e;
+		}
 	}
 	pfree(z);
+	pfree(fitted);
+	pfree(slope);
 	return sum;
 }
 
@@ -301,4 +347,95 @@ eg_products_covariance(const EgProducts *p, const double *inverse, bool intercep
 		out[0] += p->mean[i] * sum;
 	}
 	return out;
+}
+
+/*
+ * T. F. Chan, G. H. Golub, R. J. LeVeque, "Algorithms for Computing the Sample
+ * Variance", The American Statistician 37, 1983: products around two means become
+ * products around their common mean.  Without an intercept means are zero, and so
+ * is the difference.
+ */
+void
+eg_products_combine(EgProducts *a, const EgProducts *b)
+{
+	Size		n = a->n;
+	double		total = a->total + b->total;
+	double		share = b->total / total;
+	double		apart = a->total * share;
+	double		dy = b->ymean - a->ymean;
+	Size		i;
+	Size		j;
+
+	for (i = 0; i < n; i++)
+	{
+		double		d = b->mean[i] - a->mean[i];
+
+		for (j = 0; j < n; j++)
+			a->g[i * n + j] += b->g[i * n + j] + apart * d * (b->mean[j] - a->mean[j]);
+		a->q[i] += b->q[i] + apart * d * dy;
+	}
+	for (i = 0; i < n; i++)
+		a->mean[i] += share * (b->mean[i] - a->mean[i]);
+	a->yy += b->yy + apart * dy * dy;
+	a->ymean += share * dy;
+	a->total = total;
+	a->rows += b->rows;
+}
+
+/* ---------------- stored form ---------------- */
+
+void
+eg_products_save(const EgProducts *p, EgWriter *w)
+{
+	Size		n = p->n;
+	Size		i;
+	Size		j;
+
+	eg_put_f64(w, p->total);
+	eg_put_u64(w, p->rows);
+	eg_put_f64(w, p->ymean);
+	eg_put_f64(w, p->yy);
+	for (i = 0; i < n; i++)
+	{
+		eg_put_f64(w, p->mean[i]);
+		eg_put_f64(w, p->q[i]);
+		for (j = 0; j <= i; j++)
+			eg_put_f64(w, p->g[i * n + j]);
+	}
+}
+
+static double
+get_finite(EgReader *r)
+{
+	double		v = eg_get_f64(r);
+
+	if (!isfinite(v))
+		eg_corrupted(r, "a product of columns is not finite");
+	return v;
+}
+
+EgProducts *
+eg_products_load(EgReader *r, int n)
+{
+	EgProducts *p;
+	Size		i;
+	Size		j;
+
+	if ((Size) n * (n + 5) / 2 > (r->len - r->pos) / sizeof(double))
+		eg_corrupted(r, "there are fewer products than columns");
+	p = eg_products_zero(n);
+	p->total = get_finite(r);
+	p->rows = eg_get_u64(r);
+	p->ymean = get_finite(r);
+	p->yy = get_finite(r);
+	if (!(p->total > 0) || !(p->yy >= 0))
+		eg_corrupted(r, "a sum of squares or weights is negative");
+	for (i = 0; i < n; i++)
+	{
+		p->mean[i] = get_finite(r);
+		p->q[i] = get_finite(r);
+		for (j = 0; j <= i; j++)
+			p->g[i * n + j] = p->g[j * n + i] = get_finite(r);
+	}
+	return p;
 }

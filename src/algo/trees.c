@@ -20,6 +20,8 @@
 #include <math.h>
 
 #include "algo/boost.h"
+#include "algo/forest_facts.h"
+#include "algo/forest_shap.h"
 #include "algo/trees.h"
 #include "utils/json.h"
 #include "utils/memutils.h"
@@ -53,6 +55,10 @@ extern const EgAlgorithm eg_decision_tree;
 	{REAL(max_samples, 1, 0, 1), .min_open = true, .alias = "subsample", \
 	 .help = "Rows drawn for each tree, as a share of all"}
 
+#define OOB \
+	{FIELD(oob), .type = EG_PARAM_BOOL, .alias = "oob_score", \
+	 .help = "Measure quality out of bag: on the rows that each tree has not seen"}
+
 static const EgParam forest_params[] = {
 	N_ESTIMATORS,
 	{INT(max_depth, 16, 0, 1000), SEARCH(4, 24),
@@ -66,6 +72,7 @@ static const EgParam forest_params[] = {
 	MAX_SAMPLES,
 	MIN_IMPURITY_DECREASE,
 	{INT(max_bin, 256, 2, EG_MAX_BINS), .help = "Most bins for each numeric column"},
+	OOB,
 	EG_PARAM_END
 };
 
@@ -81,6 +88,7 @@ static const EgParam extra_params[] = {
 	BOOTSTRAP(0, "Draw the rows of each tree with replacement"),
 	MAX_SAMPLES,
 	MIN_IMPURITY_DECREASE,
+	OOB,
 	EG_PARAM_END
 };
 
@@ -147,36 +155,6 @@ centered_targets(const EgDataset *data, const float *weight, double *mean)
 	return out;
 }
 
-/* How often each row is in the tree. */
-static void
-draw_rows(const EgTreeParams *p, Size n, uint16 *times, uint64 *random)
-{
-	Size		want = (Size) Min(Max(ceil(p->max_samples * n), 1), (double) n);
-	Size		i;
-
-	memset(times, 0, n * sizeof(uint16));
-	if (p->bootstrap)
-	{
-		for (i = 0; i < want; i++)
-		{
-			uint32		row = eg_tree_random_below(random, (uint32) n);
-
-			times[row] += times[row] < PG_UINT16_MAX;
-		}
-		return;
-	}
-
-	/* without replacement: each row with the chance that leaves as many as are wanted */
-	for (i = 0; i < n && want > 0; i++)
-	{
-		if (eg_tree_random_below(random, (uint32) (n - i)) < want)
-		{
-			times[i] = 1;
-			want--;
-		}
-	}
-}
-
 static int
 columns_to_try(const EgTreeParams *p, const EgDataset *data, bool random_splits)
 {
@@ -190,19 +168,33 @@ columns_to_try(const EgTreeParams *p, const EgDataset *data, bool random_splits)
 	return random_splits ? Max(n, 1) : Max(1, n / 3);
 }
 
-static void
-check_fit_memory(const EgDataset *data, const EgRun *run, const char *name)
+/*
+ * Threads that the memory suffices for, at least one; an error if it does not
+ * suffice for that.
+ */
+static int
+check_fit_memory(const EgDataset *data, const EgTreeParams *p, const EgRun *run, const char *name)
 {
 	Size		n = data->nfit;
+	Size		common = (Size) data->x.ncols * (p->max_bin > EG_NARROW_CODES ? 2 : 1) + 16;
+	Size		each = 2 * 16 + sizeof(uint16); /* samples twice, and draws */
+	int			threads = run->threads;
 
-	/* codes, samples twice, keys twice, targets, weights, draws */
 	if (n > PG_INT32_MAX)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("algorithm \"%s\" can learn from at most %d rows, not %zu", name,
 						PG_INT32_MAX, (size_t) n)));
-	eg_check_memory(n * ((Size) data->x.ncols * sizeof(uint16) + 2 * 24 + 2 * 8 + 16),
-					run->memory_limit, psprintf("training with algorithm \"%s\"", name));
+	if (p->oob)
+	{
+		common += 8 * Max(data->nclasses, 1) + sizeof(uint32);
+		each += sizeof(int32);
+	}
+	while (threads > 1 && n * (common + threads * each) > run->memory_limit)
+		threads--;
+	eg_check_memory(n * (common + threads * each), run->memory_limit,
+					psprintf("training with algorithm \"%s\"", name));
+	return threads;
 }
 
 static EgTreesModel *
@@ -213,20 +205,23 @@ trees_fit(const EgDataset *data, const EgTreeParams *p, bool random_splits, cons
 	MemoryContext scratch;
 	EgTreesModel *m;
 	EgForest   *f;
-	EgGrower   *grower;
 	EgGrowSpec	spec = {0};
-	uint64		random = run->seed;
-	uint16	   *times = NULL;
+	EgOobSums	oob = {0};
 	double		mean;
-	int			t;
 
 	check_targets(data);
-	check_fit_memory(data, run, name);
+	if (p->oob && !p->bootstrap && p->max_samples >= 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("parameter \"oob\" needs rows that a tree has not seen"),
+				 errhint("Set \"bootstrap\", or \"max_samples\" below 1.")));
+	spec.threads = check_fit_memory(data, p, run, name);
 	scratch = AllocSetContextCreate(model_context, "engage trees", ALLOCSET_DEFAULT_SIZES);
 	MemoryContextSwitchTo(scratch);
 	spec.weight = eg_boost_weights(data);
 	spec.y = centered_targets(data, spec.weight, &mean);
-	spec.bins = eg_bins_make(data, p->max_bin);
+	spec.bins = eg_bins_make(data, p->max_bin, spec.threads, run->memory_limit);
+	spec.binary = data->task == EG_BINARY;
 	spec.nclasses = data->task == EG_MULTICLASS ? data->nclasses : 0;
 	spec.random_splits = random_splits;
 	spec.max_depth = p->max_depth;
@@ -236,26 +231,25 @@ trees_fit(const EgDataset *data, const EgTreeParams *p, bool random_splits, cons
 	/* the gain of one output is half that of Gini's two classes */
 	spec.min_decrease = p->min_impurity_decrease / (data->task == EG_BINARY ? 2 : 1);
 	spec.memory_limit = run->memory_limit;
-	grower = eg_grower_create(&spec);
-	if (p->bootstrap || p->max_samples < 1)
-		times = MemoryContextAllocHuge(scratch, data->nfit * sizeof(uint16));
-	for (t = 0; t < p->n_estimators; t++)
-	{
-		uint64		seed = eg_tree_random(&random);
-
-		if (times != NULL)
-			draw_rows(p, data->nfit, times, &seed);
-		eg_grower_tree(grower, times, seed);
-		eg_step(run, t + 1, p->n_estimators, NULL, 0);
-	}
+	spec.ntrees = p->n_estimators;
+	spec.bootstrap = p->bootstrap;
+	spec.max_samples = p->max_samples;
+	spec.oob = p->oob;
 
 	MemoryContextSwitchTo(model_context);
 	m = palloc0(sizeof(EgTreesModel));
-	m->forest = f = eg_grower_forest(grower);
+	m->forest = f = eg_trees_grow(&spec, run, &oob);
 	f->base[0] = (float) mean;
 	m->task = data->task;
 	m->nclasses = data->task == EG_MULTICLASS ? data->nclasses : data->task == EG_BINARY ? 2 : 0;
 	m->weighted = data->role[EG_ROLE_WEIGHT] != NULL;
+	if (p->oob)
+	{
+		m->oob = eg_oob_measure(&oob, data->task, data->role[EG_ROLE_TARGET], spec.weight,
+								data->nfit, mean);
+		pfree(oob.sum);
+		pfree(oob.ntrees);
+	}
 	eg_forest_compile(f);
 	MemoryContextDelete(scratch);
 	return m;
@@ -385,51 +379,40 @@ trees_predict(const void *model, const float *x, Size nrows, double *out)
 	}
 }
 
+static void
+trees_explain(const void *model, const float *x, Size nrows, double *out)
+{
+	const EgForest *f = ((const EgTreesModel *) model)->forest;
+
+	eg_forest_explain(f, x, nrows, f->nfeatures, out);
+}
+
+static void
+trees_explain_against(const void *model, const float *x, const float *background,
+					  Size nbackground, double *out)
+{
+	const EgForest *f = ((const EgTreesModel *) model)->forest;
+
+	eg_forest_explain_against(f, x, background, nbackground, f->nfeatures, out);
+}
+
+static void
+trees_interactions(const void *model, const float *x, double *out)
+{
+	eg_forest_interactions(((const EgTreesModel *) model)->forest, x, out);
+}
+
 /* Total decrease of impurity by the splits on each feature; classes share their splits. */
 static void
 trees_importance(const void *model, double *out)
 {
-	const EgForest *f = ((const EgTreesModel *) model)->forest;
-	int			t;
-	int			i;
-
-	for (i = 0; i < f->nfeatures; i++)
-		out[i] = 0;
-	for (t = 0; t < f->ntrees; t++)
-	{
-		if (f->tree_group[t] > 0)
-			continue;
-		for (i = f->tree_start[t]; i < f->tree_start[t + 1]; i++)
-		{
-			if (f->feature[i] >= 0 && f->gain[i] > 0)
-				out[f->feature[i]] += (double) f->gain[i] * fabs(f->tree_weight[t]);
-		}
-	}
+	eg_forest_gain(((const EgTreesModel *) model)->forest, true, out);
 }
 
-/* Levels below the root of the deepest tree; children come after their parents. */
-static int
-deepest_level(const EgForest *f)
+static void
+trees_splits(const void *model, double *count, double *gain, double *cover)
 {
-	int		   *depth = palloc_extended(Max(f->tree_start[f->ntrees], 1) * sizeof(int),
-										MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-	int			deepest = 0;
-	int			t;
-	int			i;
-
-	for (t = 0; t < f->ntrees; t++)
-	{
-		int			root = f->tree_start[t];
-
-		for (i = root; i < f->tree_start[t + 1]; i++)
-		{
-			deepest = Max(deepest, depth[i]);
-			if (f->feature[i] >= 0)
-				depth[root + f->left[i]] = depth[root + f->right[i]] = depth[i] + 1;
-		}
-	}
-	pfree(depth);
-	return deepest;
+	eg_forest_splits(((const EgTreesModel *) model)->forest, true, count, gain, cover);
 }
 
 static void
@@ -439,12 +422,25 @@ trees_describe(const void *model, StringInfo json)
 	const EgForest *f = m->forest;
 
 	appendStringInfo(json, "\"trees\": %d, \"nodes\": %d, \"depth\": %d", f->ntrees / f->ngroups,
-					 f->tree_start[f->ntrees] / f->ngroups, deepest_level(f));
+					 f->tree_start[f->ntrees] / f->ngroups, eg_forest_depth(f));
+	if (m->oob.nrows > 0)
+	{
+		appendStringInfoString(json, ", ");
+		eg_oob_describe(&m->oob, m->task, json);
+	}
 	if (m->columns.names != NULL)
 	{
 		appendStringInfoString(json, ", ");
 		eg_tree_rules(f, &m->columns, m->weighted, json);
 	}
+}
+
+static void
+trees_estimate(const void *model, StringInfo json)
+{
+	const EgTreesModel *m = model;
+
+	eg_oob_describe(&m->oob, m->task, json);
 }
 
 /* what the three have in common */
@@ -459,8 +455,13 @@ trees_describe(const void *model, StringInfo json)
 	.width = trees_width, \
 	.nfeatures = trees_nfeatures, \
 	.predict = trees_predict, \
+	.explain = trees_explain, \
+	.explain_against = trees_explain_against, \
+	.interactions = trees_interactions, \
 	.importance = trees_importance, \
-	.describe = trees_describe
+	.splits = trees_splits, \
+	.describe = trees_describe, \
+	.estimate = trees_estimate
 
 const EgAlgorithm eg_random_forest = {
 	.name = "random_forest",

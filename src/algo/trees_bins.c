@@ -6,7 +6,7 @@
  * The values of a numeric column are sorted (radix sort of their bits).  If
  * no more than max_bin are different, each is a bin of its own and nothing is
  * lost; otherwise bins hold about equally many rows.  The bins of a category
- * column are its categories.
+ * column are its categories.  Columns are independent tasks of a team.
  *
  *-------------------------------------------------------------------------
  */
@@ -16,7 +16,7 @@
 
 #include "algo/forest_code.h"
 #include "algo/trees.h"
-#include "miscadmin.h"
+#include "base/parallel.h"
 #include "utils/memutils.h"
 
 #define RADIX_BITS		11
@@ -89,22 +89,80 @@ gather_pairs(const EgDataset *data, int j, uint64 *pairs)
 	return n;
 }
 
-static void
-bin_numbers(EgBins *b, const EgDataset *data, int j, int max_bin, uint64 *pairs, uint64 *other)
+/* What the tasks share, and what each thread has for itself. */
+typedef struct BinWork
 {
-	uint16	   *code = b->code + (Size) j * b->nrows;
+	EgBins	   *b;
+	const EgDataset *data;
+	int			max_bin;
+} BinWork;
+
+typedef struct BinScratch
+{
+	uint64	   *pairs;
+	uint64	   *other;
+} BinScratch;
+
+/* Limits of a column's bins, to be copied on the main thread. */
+typedef struct BinLimits
+{
+	float	   *low;			/* (n), NULL for categories */
+	float	   *high;
+	int			n;
+	bool		missing;
+} BinLimits;
+
+static inline void
+put_code(const EgBins *b, int j, Size row, uint32 code)
+{
+	if (b->wide[j])
+		((uint16 *) b->code[j])[row] = (uint16) code;
+	else
+		((uint8 *) b->code[j])[row] = (uint8) code;
+}
+
+static void *
+start_thread(void *arg, EgWorker *w)
+{
+	const BinWork *work = arg;
+	Size		bytes = Max(work->data->nfit, 1) * sizeof(uint64);
+	BinScratch *s = eg_arena_alloc(w->own, sizeof(BinScratch));
+
+	if (s == NULL || (s->pairs = eg_arena_alloc(w->own, bytes)) == NULL ||
+		(s->other = eg_arena_alloc(w->own, bytes)) == NULL)
+		return NULL;
+	return s;
+}
+
+static bool
+bin_numbers(const BinWork *work, int j, EgWorker *w, BinLimits *out)
+{
+	const EgDataset *data = work->data;
+	const EgBins *b = work->b;
+	BinScratch *scratch = w->state;
+	uint64	   *pairs = scratch->pairs;
 	Size		n = gather_pairs(data, j, pairs);
 	Size		ndifferent = 0;
 	uint64		quantile = 0;
+	int			max_bin = work->max_bin;
+	int			room;
 	int			bin = -1;
 	Size		i;
 
-	sort_pairs(pairs, other, n);
+	out->missing = n < b->nrows;
+
+	/* the code for missing is one more: let it, too, fit in a byte */
+	if (out->missing && max_bin == EG_NARROW_CODES)
+		max_bin--;
+	sort_pairs(pairs, scratch->other, n);
 	for (i = 0; i < n; i++)
 		ndifferent += i == 0 || (pairs[i] >> VALUE_BITS) != (pairs[i - 1] >> VALUE_BITS);
 
-	b->low[j] = palloc(Max(Min(ndifferent, (Size) max_bin), 1) * sizeof(float));
-	b->high[j] = palloc(Max(Min(ndifferent, (Size) max_bin), 1) * sizeof(float));
+	room = (int) Max(Min(ndifferent, (Size) max_bin), 1);
+	out->low = eg_arena_alloc(w->task, room * sizeof(float));
+	out->high = eg_arena_alloc(w->task, room * sizeof(float));
+	if (out->low == NULL || out->high == NULL)
+		return false;
 	for (i = 0; i < n; i++)
 	{
 		uint32		key = (uint32) (pairs[i] >> VALUE_BITS);
@@ -115,77 +173,117 @@ bin_numbers(EgBins *b, const EgDataset *data, int j, int max_bin, uint64 *pairs,
 
 			/* a value never lies in two bins */
 			if (i == 0 || ndifferent <= max_bin || q != quantile)
-				b->low[j][++bin] = value_of_key(key);
+				out->low[++bin] = value_of_key(key);
 			quantile = q;
 		}
-		b->high[j][bin] = value_of_key(key);
-		code[(uint32) pairs[i]] = (uint16) bin;
+		out->high[bin] = value_of_key(key);
+		put_code(b, j, (uint32) pairs[i], bin);
 	}
-	b->nbins[j] = bin + 1;
-	b->missing[j] = n < b->nrows;
-	if (b->missing[j])
+	out->n = bin + 1;
+	for (i = 0; i < b->nrows && out->missing; i++)
 	{
-		for (i = 0; i < b->nrows; i++)
-		{
-			if (!isfinite(eg_row(&data->x, i)[j]))
-				code[i] = (uint16) b->nbins[j];
-		}
+		if (!isfinite(eg_row(&data->x, i)[j]))
+			put_code(b, j, i, out->n);
 	}
+	return true;
 }
 
 /* A code beyond the most bins is as good as missing. */
 static void
-bin_categories(EgBins *b, const EgDataset *data, int j)
+bin_categories(const BinWork *work, int j, BinLimits *out)
 {
-	uint16	   *code = b->code + (Size) j * b->nrows;
+	const EgDataset *data = work->data;
+	const EgBins *b = work->b;
 	int			nbins = Min(data->ncategories[j], EG_MAX_BINS);
 	Size		i;
 
-	b->nbins[j] = nbins;
+	out->n = nbins;
+	out->missing = false;
+	out->low = out->high = NULL;
 	for (i = 0; i < b->nrows; i++)
 	{
 		float		v = eg_row(&data->x, i)[j];
+		bool		known = v >= 0 && v < (float) nbins;
 
-		if (v >= 0 && v < (float) nbins)
-			code[i] = (uint16) v;
-		else
-		{
-			code[i] = (uint16) nbins;
-			b->missing[j] = true;
-		}
+		put_code(b, j, i, known ? (uint32) v : nbins);
+		out->missing |= !known;
 	}
 }
 
+static void *
+bin_column(void *arg, EgWorker *w, int j)
+{
+	const BinWork *work = arg;
+	BinLimits  *out = eg_arena_alloc(w->task, sizeof(BinLimits));
+
+	if (out == NULL || eg_worker_stop(w))
+		return NULL;
+	if (work->data->ncategories != NULL && work->data->ncategories[j] > 0)
+		bin_categories(work, j, out);
+	else if (!bin_numbers(work, j, w, out))
+		return NULL;
+	return out;
+}
+
+static float *
+copy_limits(const float *v, int n)
+{
+	float	   *copy;
+
+	if (v == NULL)
+		return NULL;
+	copy = palloc(Max(n, 1) * sizeof(float));
+	memcpy(copy, v, n * sizeof(float));
+	return copy;
+}
+
+static void
+take_column(void *arg, int j, void *result)
+{
+	EgBins	   *b = ((const BinWork *) arg)->b;
+	const BinLimits *limits = result;
+
+	b->nbins[j] = limits->n;
+	b->missing[j] = limits->missing;
+	b->low[j] = copy_limits(limits->low, limits->n);
+	b->high[j] = copy_limits(limits->high, limits->n);
+}
+
 EgBins *
-eg_bins_make(const EgDataset *data, int max_bin)
+eg_bins_make(const EgDataset *data, int max_bin, int threads, Size memory_limit)
 {
 	EgBins	   *b = palloc0(sizeof(EgBins));
 	Size		n = data->nfit;
-	uint64	   *pairs;
-	uint64	   *other;
+	BinWork		work = {b, data, max_bin};
+	EgTeamSpec	team = {0};
 	int			j;
 
 	Assert(max_bin >= 1 && max_bin <= EG_MAX_BINS);
 	b->nrows = n;
 	b->ncols = data->x.ncols;
 	b->ncategories = data->ncategories;
-	b->code = MemoryContextAllocHuge(CurrentMemoryContext,
-									 Max(n * b->ncols, 1) * sizeof(uint16));
+	b->code = palloc0(Max(b->ncols, 1) * sizeof(void *));
+	b->wide = palloc0(Max(b->ncols, 1) * sizeof(bool));
 	b->nbins = palloc0(Max(b->ncols, 1) * sizeof(int));
 	b->low = palloc0(Max(b->ncols, 1) * sizeof(float *));
 	b->high = palloc0(Max(b->ncols, 1) * sizeof(float *));
 	b->missing = palloc0(Max(b->ncols, 1) * sizeof(bool));
-	pairs = MemoryContextAllocHuge(CurrentMemoryContext, Max(n, 1) * sizeof(uint64));
-	other = MemoryContextAllocHuge(CurrentMemoryContext, Max(n, 1) * sizeof(uint64));
 	for (j = 0; j < b->ncols; j++)
 	{
-		if (data->ncategories != NULL && data->ncategories[j] > 0)
-			bin_categories(b, data, j);
-		else
-			bin_numbers(b, data, j, max_bin, pairs, other);
-		CHECK_FOR_INTERRUPTS();
+		int			ncategories = data->ncategories != NULL ? data->ncategories[j] : 0;
+
+		b->wide[j] = ncategories > 0 ? ncategories >= EG_NARROW_CODES : max_bin > EG_NARROW_CODES;
+		b->code[j] = MemoryContextAllocHuge(CurrentMemoryContext,
+											Max(n, 1) * (b->wide[j] ? sizeof(uint16) : 1));
 	}
-	pfree(pairs);
-	pfree(other);
+	team.what = "sorting columns into bins";
+	team.threads = threads;
+	team.ntasks = b->ncols;
+	team.memory_limit = memory_limit;
+	team.arg = &work;
+	team.start = start_thread;
+	team.task = bin_column;
+	team.done = take_column;
+	eg_team_run(&team);
 	return b;
 }

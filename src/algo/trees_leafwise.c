@@ -161,9 +161,40 @@ leafwise_predict(const void *model, const float *x, Size nrows, double *out)
 }
 
 static void
+leafwise_explain(const void *model, const float *x, Size nrows, double *out)
+{
+	eg_xgboost.explain(model, x, nrows, out);
+}
+
+static void
+leafwise_explain_against(const void *model, const float *x, const float *background,
+						 Size nbackground, double *out)
+{
+	eg_xgboost.explain_against(model, x, background, nbackground, out);
+}
+
+static void
+leafwise_interactions(const void *model, const float *x, double *out)
+{
+	eg_xgboost.interactions(model, x, out);
+}
+
+static EgLink
+leafwise_link(const void *model)
+{
+	return eg_xgboost.link(model);
+}
+
+static void
 leafwise_importance(const void *model, double *out)
 {
 	eg_xgboost.importance(model, out);
+}
+
+static void
+leafwise_splits(const void *model, double *count, double *gain, double *cover)
+{
+	eg_xgboost.splits(model, count, gain, cover);
 }
 
 static void
@@ -199,7 +230,12 @@ const EgAlgorithm eg_leafwise_boosting = {
 	.width = leafwise_width,
 	.nfeatures = leafwise_nfeatures,
 	.predict = leafwise_predict,
+	.explain = leafwise_explain,
+	.explain_against = leafwise_explain_against,
+	.interactions = leafwise_interactions,
+	.link = leafwise_link,
 	.importance = leafwise_importance,
+	.splits = leafwise_splits,
 	.describe = leafwise_describe,
 	.library_bytes = leafwise_library_bytes
 };

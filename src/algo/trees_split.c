@@ -23,13 +23,7 @@
 
 #include "algo/trees_grow.h"
 
-#define INSERTION_SORT	48
 #define DRAWS			8
-
-/* codes for each row of the node, above which sorting is cheaper than counting */
-#define SPARSE			4
-
-#define CODE_BITS		32		/* of a key: the code above, the sample below */
 
 /* A cut of the codes present, in some order. */
 typedef struct Cut
@@ -38,129 +32,6 @@ typedef struct Cut
 	int			nleft;			/* codes on the left */
 	bool		missing_left;
 } Cut;
-
-/* ---------------- statistics of the codes present ---------------- */
-
-static void
-sort_keys(EgGrower *g, Size n)
-{
-	uint64	   *a = g->keys;
-	uint64	   *b = g->spare_keys;
-	int			pass;
-	Size		i;
-	Size		j;
-
-	if (n <= INSERTION_SORT)
-	{
-		for (i = 1; i < n; i++)
-		{
-			uint64		v = a[i];
-
-			for (j = i; j > 0 && a[j - 1] > v; j--)
-				a[j] = a[j - 1];
-			a[j] = v;
-		}
-		return;
-	}
-	for (pass = 0; pass < 2; pass++)
-	{
-		Size		start[257] = {0};
-		int			shift = CODE_BITS + 8 * pass;
-		uint64	   *swap = a;
-
-		for (i = 0; i < n; i++)
-			start[((a[i] >> shift) & 0xff) + 1]++;
-		for (i = 1; i < 256; i++)
-			start[i] += start[i - 1];
-		for (i = 0; i < n; i++)
-			b[start[(a[i] >> shift) & 0xff]++] = a[i];
-		a = b;
-		b = swap;
-	}
-}
-
-static void
-collect_sorted(EgGrower *g, const uint16 *code, uint32 nbins, Size begin, Size n)
-{
-	const EgSample *s = g->samples + begin;
-	double	   *stat = NULL;
-	int64		last = -1;
-	Size		i;
-
-	for (i = 0; i < n; i++)
-		g->keys[i] = ((uint64) code[s[i].row] << CODE_BITS) | i;
-	sort_keys(g, n);
-	for (i = 0; i < n; i++)
-	{
-		int64		c = (int64) (g->keys[i] >> CODE_BITS);
-
-		if (c != last)
-		{
-			if (c == nbins)
-				stat = g->missing;
-			else
-			{
-				stat = g->hist + (Size) g->npresent * g->nstat;
-				g->present[g->npresent++] = (int) c;
-			}
-			memset(stat, 0, g->nstat * sizeof(double));
-			last = c;
-		}
-		eg_stat_add(g, stat, &s[(uint32) g->keys[i]]);
-	}
-}
-
-static void
-collect_counted(EgGrower *g, const uint16 *code, uint32 nbins, Size begin, Size n)
-{
-	const EgSample *s = g->samples + begin;
-	int			nstat = g->nstat;
-	uint32		c;
-	Size		i;
-
-	memset(g->hist, 0, (Size) (nbins + 1) * nstat * sizeof(double));
-	if (g->nout == 1)
-	{
-		for (i = 0; i < n; i++)
-		{
-			double	   *stat = g->hist + (Size) code[s[i].row] * EG_STAT_SINGLE;
-
-			stat[0] += 1;
-			stat[1] += s[i].w;
-			stat[2] += s[i].wy;
-		}
-	}
-	else
-	{
-		for (i = 0; i < n; i++)
-			eg_stat_add(g, g->hist + (Size) code[s[i].row] * nstat, &s[i]);
-	}
-	memcpy(g->missing, g->hist + (Size) nbins * nstat, nstat * sizeof(double));
-	for (c = 0; c < nbins; c++)
-	{
-		const double *stat = g->hist + (Size) c * nstat;
-
-		if (stat[0] == 0)
-			continue;
-		if (g->npresent != c)
-			memcpy(g->hist + (Size) g->npresent * nstat, stat, nstat * sizeof(double));
-		g->present[g->npresent++] = (int) c;
-	}
-}
-
-static void
-collect(EgGrower *g, int j, Size begin, Size n)
-{
-	const EgBins *b = g->spec.bins;
-	const uint16 *code = b->code + (Size) j * b->nrows;
-
-	g->npresent = 0;
-	memset(g->missing, 0, g->nstat * sizeof(double));
-	if (n * SPARSE < b->nbins[j])
-		collect_sorted(g, code, b->nbins[j], begin, n);
-	else
-		collect_counted(g, code, b->nbins[j], begin, n);
-}
 
 /* ---------------- gains ---------------- */
 
@@ -201,7 +72,7 @@ judge(EgGrower *g, const double *left, const double *missing, double parent, Cut
 		a[k] = left[k] + (missing != NULL ? missing[k] : 0);
 		b[k] = g->total[k] - a[k];
 	}
-	if (a[0] < g->spec.min_leaf || b[0] < g->spec.min_leaf)
+	if (a[0] < g->spec->min_leaf || b[0] < g->spec->min_leaf)
 		return false;
 	gain = score(g, a) + score(g, b) - parent;
 	if (!(gain > cut->gain))
@@ -257,7 +128,7 @@ scan_single(EgGrower *g, const EgOrder *order, Cut *cut)
 	double		w = g->total[1];
 	double		wy = g->total[2];
 	double		parent = score_single(w, wy);
-	double		min = (double) g->spec.min_leaf;
+	double		min = (double) g->spec->min_leaf;
 	double		ln = 0;
 	double		lw = 0;
 	double		lwy = 0;
@@ -315,8 +186,8 @@ accept(EgGrower *g, int j, const Cut *cut)
 static float
 threshold_below(const EgGrower *g, int j, uint32 left, uint32 cut)
 {
-	float		low = g->spec.bins->high[j][left];
-	float		high = g->spec.bins->low[j][cut];
+	float		low = g->spec->bins->high[j][left];
+	float		high = g->spec->bins->low[j][cut];
 	float		middle = (float) (((double) low + (double) high) / 2);
 
 	/* neighbours in single precision have nothing between them */
@@ -345,7 +216,7 @@ static void
 accept_category(EgGrower *g, int j, const Cut *cut)
 {
 	uint32	   *set = g->try.set;
-	int			n = g->spec.bins->ncategories[j];
+	int			n = g->spec->bins->ncategories[j];
 	int			i;
 
 	memset(set, cut->missing_left ? 0 : 0xff, (n + 31) / 32 * sizeof(uint32));
@@ -393,7 +264,8 @@ order_by_mean(EgGrower *g)
 		g->order[i].index = i;
 		g->order[i].mean = g->nout == 1 ? stat[2] / stat[1] : stat[top] / eg_stat_weight(g, stat);
 	}
-	qsort(g->order, g->npresent, sizeof(EgOrder), compare_order);
+	/* in brackets it is the C library's: the server's may not be called on a thread */
+	(qsort) (g->order, g->npresent, sizeof(EgOrder), compare_order);
 }
 
 /* A random side for each category present, but not all on one. */
@@ -429,10 +301,10 @@ try_category(EgGrower *g, int j, Size begin, Size end, uint64 *random)
 	Cut			cut = {g->best.gain, 0, false};
 	bool		better;
 
-	collect(g, j, begin, end - begin);
+	eg_collect_codes(g, j, begin, end);
 	if (g->npresent + (g->missing[0] > 0) < 2)
 		return false;
-	if (g->spec.random_splits)
+	if (g->spec->random_splits)
 	{
 		int			i;
 		int			k;
@@ -461,7 +333,7 @@ try_number(EgGrower *g, int j, Size begin, Size end)
 {
 	Cut			cut = {g->best.gain, 0, false};
 
-	collect(g, j, begin, end - begin);
+	eg_collect_codes(g, j, begin, end);
 	if (g->npresent + (g->missing[0] > 0) < 2)
 		return false;
 	if (best_cut(g, NULL, &cut))
@@ -473,8 +345,8 @@ try_number(EgGrower *g, int j, Size begin, Size end)
 static float
 draw_threshold(const EgGrower *g, int j, uint32 first, uint32 last, uint64 *random, uint32 *cut)
 {
-	const float *low = g->spec.bins->low[j];
-	const float *high = g->spec.bins->high[j];
+	const float *low = g->spec->bins->low[j];
+	const float *high = g->spec->bins->high[j];
 	double		from = high[first];
 	float		t = (float) (from + eg_tree_random_unit(random) * ((double) low[last] - from));
 	uint32		a = first + 1;
@@ -498,24 +370,12 @@ draw_threshold(const EgGrower *g, int j, uint32 first, uint32 last, uint64 *rand
 static bool
 try_random_number(EgGrower *g, int j, Size begin, Size end, uint64 *random)
 {
-	const EgBins *b = g->spec.bins;
-	const uint16 *code = b->code + (Size) j * b->nrows;
-	uint32		missing = b->nbins[j];
-	uint32		first = missing;
-	uint32		last = 0;
-	Size		nmissing = 0;
+	uint32		first;
+	uint32		last;
+	Size		nmissing = eg_code_range(g, j, begin, end, &first, &last);
 	Cut			cut = {g->best.gain, 0, false};
-	Size		i;
 
-	for (i = begin; i < end; i++)
-	{
-		uint32		c = code[g->samples[i].row];
-
-		nmissing += c == missing;
-		first = Min(first, c);
-		last = Max(last, c == missing ? 0 : c);
-	}
-	if (first == missing || (first == last && nmissing == 0))
+	if (nmissing == end - begin || (first == last && nmissing == 0))
 		return false;
 	if (first == last)
 	{
@@ -525,17 +385,7 @@ try_random_number(EgGrower *g, int j, Size begin, Size end, uint64 *random)
 	else
 		g->try.threshold = draw_threshold(g, j, first, last, random, &g->try.cut);
 
-	memset(g->left, 0, g->nstat * sizeof(double));
-	memset(g->missing, 0, g->nstat * sizeof(double));
-	for (i = begin; i < end; i++)
-	{
-		uint32		c = code[g->samples[i].row];
-
-		if (c < g->try.cut)
-			eg_stat_add(g, g->left, &g->samples[i]);
-		else if (c == missing)
-			eg_stat_add(g, g->missing, &g->samples[i]);
-	}
+	eg_sum_left(g, j, begin, end, g->try.cut);
 	if (judge_both(g, g->left, first < last, score(g, g->total), &cut))
 		accept(g, j, &cut);
 	return true;
@@ -544,11 +394,9 @@ try_random_number(EgGrower *g, int j, Size begin, Size end, uint64 *random)
 bool
 eg_try_column(EgGrower *g, int j, Size begin, Size end, uint64 *random)
 {
-	const EgBins *b = g->spec.bins;
-
-	if (b->ncategories != NULL && b->ncategories[j] > 0)
+	if (eg_is_category(g->spec->bins, j))
 		return try_category(g, j, begin, end, random);
-	if (g->spec.random_splits)
+	if (g->spec->random_splits)
 		return try_random_number(g, j, begin, end, random);
 	return try_number(g, j, begin, end);
 }

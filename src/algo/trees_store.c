@@ -34,6 +34,9 @@ eg_trees_save(const void *model, EgWriter *w)
 	eg_put_u8(w, (uint8) m->task);
 	eg_put_u32(w, m->nclasses);
 	eg_put_u8(w, m->weighted);
+	eg_put_u64(w, m->oob.nrows);
+	eg_put_f64(w, m->oob.first);
+	eg_put_f64(w, m->oob.second);
 	eg_forest_save(m->forest, w);
 	for (j = 0; m->columns.names != NULL && j < m->forest->nfeatures; j++)
 	{
@@ -55,7 +58,7 @@ load_forest(EgReader *r, int format, const char *name)
 	EgForest   *f;
 	int32		i;
 
-	if (format != EG_TREES_FORMAT)
+	if (format < 1 || format > EG_TREES_FORMAT)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("format %d of algorithm \"%s\" is not supported", format, name),
@@ -63,6 +66,12 @@ load_forest(EgReader *r, int format, const char *name)
 	task = eg_get_u8(r);
 	nclasses = eg_get_u32(r);
 	m->weighted = eg_get_u8(r) != 0;
+	if (format >= 2)
+	{
+		m->oob.nrows = eg_get_u64(r);
+		m->oob.first = eg_get_f64(r);
+		m->oob.second = eg_get_f64(r);
+	}
 	m->forest = f = eg_forest_load(r);
 	if (task != EG_REGRESSION && task != EG_BINARY && task != EG_MULTICLASS)
 		eg_corrupted(r, "task %d is not one that trees learn", task);

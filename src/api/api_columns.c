@@ -251,6 +251,7 @@ static inline Datum
 predict_columns(FunctionCallInfo fcinfo, EgOutput output)
 {
 	EgScorer   *s;
+	EgRouter   *r;
 	Datum		values[FUNC_MAX_ARGS];
 	bool		nulls[FUNC_MAX_ARGS];
 	TupleDesc	desc = NULL;
@@ -260,13 +261,20 @@ predict_columns(FunctionCallInfo fcinfo, EgOutput output)
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1) || PG_ARGISNULL(2))
 		PG_RETURN_NULL();
 	s = eg_call_site_scorer(fcinfo);
-	if (unlikely(!eg_scorer_has_values(s)))
-		desc = describe_columns(fcinfo);
+	r = eg_call_site_router(fcinfo);
 	for (i = 0; i < n; i++)
 	{
 		values[i] = fcinfo->args[i + FIRST_COLUMN].value;
 		nulls[i] = fcinfo->args[i + FIRST_COLUMN].isnull;
 	}
+	if (unlikely(r != NULL))
+	{
+		if (!eg_router_has_values(r))
+			desc = describe_columns(fcinfo);
+		s = eg_router_scorer(r, eg_router_values(r, desc, values, nulls));
+	}
+	if (unlikely(!eg_scorer_has_values(s)) && desc == NULL)
+		desc = describe_columns(fcinfo);
 	return eg_output_datum(output, s, eg_scorer_values(s, desc, values, nulls));
 }
 

@@ -35,7 +35,8 @@ enum
 {
 	ARG_SOURCE, ARG_TARGET, ARG_ALGORITHM, ARG_PARAMS, ARG_TASK, ARG_KEY, ARG_FEATURES,
 	ARG_EXCLUDE, ARG_WEIGHT, ARG_CLASS_WEIGHT, ARG_FOLDS, ARG_REPEATS, ARG_STRATIFIED,
-	ARG_GROUP_BY, ARG_TIME_COLUMN, ARG_SEED, ARG_METRIC, ARG_EVENT, ARG_POSITIVE
+	ARG_GROUP_BY, ARG_TIME_COLUMN, ARG_SEED, ARG_METRIC, ARG_EVENT, ARG_POSITIVE, ARG_PARTITION_BY,
+	ARG_CALIBRATE, ARG_INTERVALS
 };
 
 /* The numbers of the metrics' JSON over all folds, by name. */
@@ -146,6 +147,24 @@ eg_mean_deviation(const double *v, int n, double *mean, double *deviation)
 void
 eg_crossval_check(const EgCrossvalSpec *spec)
 {
+	const EgTrainSpec *t = &spec->train;
+	EgCalibrationMethod method;
+
+	if (t->calibrate && !eg_calibration_parse(t->calibrate, &method))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("calibrate must be 'isotonic' or 'sigmoid', not \"%s\"", t->calibrate)));
+	if (t->interval != 0 && !(t->interval > 0 && t->interval < 1))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("intervals must be in (0, 1), not %g", t->interval),
+				 errhint("It is the share of rows whose interval is to hold the truth, such as "
+						 "0.9.")));
+	if (t->partition_by && spec->compare)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("arguments \"partition_by\" and \"fairness_column\" exclude each other"),
+				 errdetail("Either each value has a model, or values are compared under one.")));
 	if (spec->folds < 2 || spec->folds > MAX_FOLDS)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -229,6 +248,26 @@ put_number(StringInfo out, const char *name, double v)
 		appendStringInfoString(out, "null");
 }
 
+/* The metrics of a fold, and how its intervals and partitions did. */
+static Jsonb *
+fold_metrics(const EgMetricInput *in, const EgTrainSpec *t, const EgFoldScores *fold)
+{
+	StringInfoData out;
+
+	initStringInfo(&out);
+	eg_metrics_json(&out, in);
+	out.data[--out.len] = '\0';	/* the object is open again */
+	if (t->interval > 0)
+	{
+		put_number(&out, "coverage", fold->coverage);
+		put_number(&out, "interval_size", fold->interval_size);
+	}
+	if (t->partition_by)
+		appendStringInfo(&out, ", \"parts\": %d", fold->nparts);
+	appendStringInfoChar(&out, '}');
+	return eg_json_parse(out.data);
+}
+
 /*
  * The last row: mean, deviation and stability of the metric that was asked
  * for, then the mean of every metric under its own name.
@@ -285,16 +324,13 @@ run_folds(EgCrossval *cv, const EgCrossvalSpec *spec, const char *metric, EgRun 
 	{
 		EgFoldScores fold;
 		EgMetricInput in;
-		StringInfoData text;
 		Jsonb	   *json;
 
 		MemoryContextSwitchTo(context);
 		eg_crossval_fold(cv, a, params, i / spec->folds, i % spec->folds, &quiet, &fold);
 		in = eg_fold_input(cv, resolved.data, &fold);
 		values[i] = eg_metric_value(&in, metric);
-		initStringInfo(&text);
-		eg_metrics_json(&text, &in);
-		json = eg_json_parse(text.data);
+		json = fold_metrics(&in, &spec->train, &fold);
 		put_row(r, i / spec->folds + 1, i % spec->folds + 1, fold.ntrain, fold.test.n, json,
 				fold.seconds);
 		seconds += fold.seconds;
@@ -333,6 +369,9 @@ read_args(FunctionCallInfo fcinfo, EgCrossvalSpec *spec)
 	t->group_by = eg_arg_text(fcinfo, ARG_GROUP_BY);
 	t->event = eg_arg_text(fcinfo, ARG_EVENT);
 	t->positive = eg_arg_text(fcinfo, ARG_POSITIVE);
+	t->partition_by = eg_arg_text(fcinfo, ARG_PARTITION_BY);
+	t->calibrate = eg_arg_text(fcinfo, ARG_CALIBRATE);
+	t->interval = PG_ARGISNULL(ARG_INTERVALS) ? 0 : PG_GETARG_FLOAT8(ARG_INTERVALS);
 	t->seed = PG_ARGISNULL(ARG_SEED) ? 1 : PG_GETARG_INT64(ARG_SEED);
 	spec->folds = PG_ARGISNULL(ARG_FOLDS) ? 5 : PG_GETARG_INT32(ARG_FOLDS);
 	spec->repeats = PG_ARGISNULL(ARG_REPEATS) ? 1 : PG_GETARG_INT32(ARG_REPEATS);

@@ -83,8 +83,8 @@ eg_require_classes(const EgScored *s, bool binary, const char *function)
  * ----------
  */
 
-static EgMetricInput
-metric_input(const EgScored *s)
+EgMetricInput
+eg_scored_input(const EgScored *s)
 {
 	EgTrained	t = {0};
 	EgHeldOut	h = {0};
@@ -140,7 +140,7 @@ engage_evaluate(PG_FUNCTION_ARGS)
 	spec.group_by = eg_arg_text(fcinfo, 4);
 	spec.event = eg_arg_text(fcinfo, 5);
 	s = scored(fcinfo, &spec);
-	in = metric_input(s);
+	in = eg_scored_input(s);
 	initStringInfo(&metrics);
 	eg_metrics_json(&metrics, &in);
 

@@ -32,9 +32,8 @@ PG_FUNCTION_INFO_V1(engage_threshold);
 #define DECILES		10
 #define MAX_BINS	1000
 
-/* The class whose scores are looked at: the one named, else the positive one. */
-static int
-class_argument(const EgScored *s, const char *name, const char *function)
+int
+eg_class_argument(const EgScored *s, const char *name, const char *function)
 {
 	int			k;
 
@@ -59,9 +58,8 @@ class_argument(const EgScored *s, const char *name, const char *function)
 			 errmsg("class \"%s\" is none of model \"%s\"", name, s->model)));
 }
 
-/* The probability of that class, (n) with the stride in *stride. */
-static const double *
-class_scores(const EgScored *s, int k, Size *stride)
+const double *
+eg_class_scores(const EgScored *s, int k, Size *stride)
 {
 	double	   *other;
 	Size		i;
@@ -82,9 +80,9 @@ static EgCurvePoint *
 points_argument(FunctionCallInfo fcinfo, const EgScored *s, int place, const char *function,
 				Size *npoints, double *positives, double *negatives)
 {
-	int			k = class_argument(s, eg_arg_text(fcinfo, place), function);
+	int			k = eg_class_argument(s, eg_arg_text(fcinfo, place), function);
 	Size		stride;
-	const double *score = class_scores(s, k, &stride);
+	const double *score = eg_class_scores(s, k, &stride);
 	EgTwoClasses    *c = eg_curve_of_rows(score, stride, s->truth, k, s->weight, s->n);
 	EgCurvePoint *points = eg_curve_points(c, npoints);
 
@@ -197,8 +195,8 @@ engage_calibration(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("the number of bins must be between 1 and %d, not %d", MAX_BINS, nbins)));
 	s = eg_scored_argument(fcinfo, 3, 4);
-	k = class_argument(s, eg_arg_text(fcinfo, 5), "engage_calibration()");
-	score = class_scores(s, k, &stride);
+	k = eg_class_argument(s, eg_arg_text(fcinfo, 5), "engage_calibration()");
+	score = eg_class_scores(s, k, &stride);
 	bins = palloc0(sizeof(EgBin) * nbins);
 	rows = palloc0(sizeof(int64) * nbins);
 	for (i = 0; i < s->n; i++)

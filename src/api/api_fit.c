@@ -228,8 +228,8 @@ typedef struct ValueSite
 	EgConverter array;			/* of the features */
 } ValueSite;
 
-static EgCompiled *
-compile(const bytea *value)
+EgCompiled *
+eg_model_value(const bytea *value)
 {
 	EgCompiled *c = palloc0(sizeof(EgCompiled));
 
@@ -288,7 +288,7 @@ value_site(FunctionCallInfo fcinfo)
 	memcpy(site->key, raw, size);
 	site->size = size;
 	site->user = GetUserId();
-	site->scorer = eg_scorer_create(compile(value), site->context);
+	site->scorer = eg_scorer_create(eg_model_value(value), site->context);
 	MemoryContextSwitchTo(old);
 	return site;
 }

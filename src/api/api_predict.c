@@ -58,6 +58,8 @@ typedef struct CallSite
 	MemoryContext context;		/* of the scorer and of the pin on the model */
 	int64		version_id;
 	EgScorer   *scorer;
+	int64		experiment;		/* 0: none runs */
+	EgRouter   *router;			/* of it, in context; or NULL */
 	void	   *extra;			/* of the caller, in context */
 	SnapshotId	snapshot;
 	Oid			user;
@@ -97,15 +99,20 @@ static void
 resolve(CallSite *site, const char *ref, int len, Snapshot snapshot)
 {
 	char	   *text = pnstrdup(ref, len);
-	int64		version_id = eg_models_resolve(text);
+	int64		experiment;
+	int64		version_id = eg_models_resolve_routed(text, &experiment);
 
-	if (version_id != site->version_id)
+	if (version_id != site->version_id || experiment != site->experiment)
 	{
 		/* an error below leaves an empty call site, not a half one */
 		site->scorer = NULL;
+		site->router = NULL;
 		site->extra = NULL;
 		site->version_id = 0;
 		MemoryContextReset(site->context);
+		if (experiment != 0)
+			site->router = eg_router_create(experiment, site->context);
+		site->experiment = experiment;
 		site->scorer = eg_scorer_create(eg_cache_get(version_id, site->context), site->context);
 		site->version_id = version_id;
 	}
@@ -136,6 +143,12 @@ eg_call_site_scorer(FunctionCallInfo fcinfo)
 	}
 	resolve(site, ref, len, snapshot);
 	return site->scorer;
+}
+
+EgRouter *
+eg_call_site_router(FunctionCallInfo fcinfo)
+{
+	return ((CallSite *) fcinfo->flinfo->fn_extra)->router;
 }
 
 void **
@@ -316,16 +329,24 @@ static inline Datum
 predict_row(FunctionCallInfo fcinfo, EgOutput output)
 {
 	EgScorer   *s = eg_call_site_scorer(fcinfo);
+	EgRouter   *r = eg_call_site_router(fcinfo);
+	HeapTupleHeader row = PG_GETARG_HEAPTUPLEHEADER(1);
 
-	return eg_output_datum(output, s, eg_scorer_tuple(s, PG_GETARG_HEAPTUPLEHEADER(1)));
+	if (unlikely(r != NULL))
+		s = eg_router_scorer(r, eg_router_tuple(r, row));
+	return eg_output_datum(output, s, eg_scorer_tuple(s, row));
 }
 
 static inline Datum
 predict_jsonb(FunctionCallInfo fcinfo, EgOutput output)
 {
 	EgScorer   *s = eg_call_site_scorer(fcinfo);
+	EgRouter   *r = eg_call_site_router(fcinfo);
+	Jsonb	   *row = PG_GETARG_JSONB_P(1);
 
-	return eg_output_datum(output, s, eg_scorer_jsonb(s, PG_GETARG_JSONB_P(1)));
+	if (unlikely(r != NULL))
+		s = eg_router_scorer(r, eg_router_jsonb(r, row));
+	return eg_output_datum(output, s, eg_scorer_jsonb(s, row));
 }
 
 /* engage_predict(model text, row record | jsonb) returns float8 */

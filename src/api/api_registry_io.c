@@ -155,6 +155,13 @@ engage_export(PG_FUNCTION_ARGS)
 	version = eg_models_version(reference, EG_PRIV_MANAGE);
 	part = eg_models_artifacts(version->id, !own, &nparts);
 	part = find_part(part, nparts, text_arg(fcinfo, 2), reference);
+	if (own && eg_jsonb_text(version->data, "lent") && !superuser())
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("version %s of model \"%s\" contains models that were only lent",
+						eg_version_text(version), version->model),
+				 errdetail("A grant on a model is no right to export it: %s.",
+						   eg_jsonb_text(version->data, "lent"))));
 	if (own)
 		PG_RETURN_BYTEA_P(to_bytea(part->bytes, part->len));
 	PG_RETURN_BYTEA_P(export_library(version, part, format, reference));

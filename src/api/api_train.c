@@ -292,6 +292,10 @@ engage_verify(PG_FUNCTION_ARGS)
 						   eg_jsonb_text(v->data, "updated_from"))));
 	split = eg_jsonb_text(v->data, "split");
 	r->spec.frozen_split = split ? eg_json_parse(split) : NULL;
+
+	/* a name among the parameters means the version that it meant then */
+	if (r->spec.algorithm->references)
+		r->spec.params = v->params;
 	t = train_recipe(r, &run);
 	error_context_stack = callback.previous;
 

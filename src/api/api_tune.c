@@ -43,7 +43,7 @@ enum
 	ARG_MIN_IMPROVEMENT, ARG_DEPLOY, ARG_TASK, ARG_KEY, ARG_FEATURES, ARG_EXCLUDE, ARG_WEIGHT,
 	ARG_CLASS_WEIGHT, ARG_TEST_SIZE, ARG_SPLIT, ARG_STRATIFIED, ARG_GROUP_BY, ARG_TIME_COLUMN,
 	ARG_EVENT, ARG_POSITIVE, ARG_FAIRNESS_COLUMN, ARG_FAIRNESS_WEIGHT, ARG_FAIRNESS, ARG_SEED,
-	ARG_RESUME
+	ARG_RESUME, ARG_PARTITION_BY, ARG_CALIBRATE, ARG_INTERVALS
 };
 
 static const char *const strategy_words[] = {"tpe", "random", "grid", NULL};
@@ -196,6 +196,10 @@ setting_json(const EgTuneSpec *s)
 	put_text(&out, "time_column", s->cv.time_column);
 	put_text(&out, "event", t->event);
 	put_text(&out, "positive", t->positive);
+	put_text(&out, "partition_by", t->partition_by);
+	put_text(&out, "calibrate", t->calibrate);
+	if (t->interval > 0)
+		appendStringInfo(&out, ", \"intervals\": %.15g", t->interval);
 	if (s->cv.compare)
 	{
 		put_text(&out, "fairness_column", s->cv.compare);
@@ -253,6 +257,9 @@ read_args(FunctionCallInfo fcinfo, TuneCall *c)
 	s->fairness = word_arg(fcinfo, ARG_FAIRNESS, "fairness", fairness_words);
 	t->seed = PG_ARGISNULL(ARG_SEED) ? 1 : PG_GETARG_INT64(ARG_SEED);
 	s->resume = !PG_ARGISNULL(ARG_RESUME) && PG_GETARG_BOOL(ARG_RESUME);
+	t->partition_by = eg_arg_text(fcinfo, ARG_PARTITION_BY);
+	t->calibrate = eg_arg_text(fcinfo, ARG_CALIBRATE);
+	t->interval = number_arg(fcinfo, ARG_INTERVALS, 0);
 	t->algorithm = s->space->algorithms[0];
 	check_call(c);
 	s->setting = setting_json(s);
@@ -330,6 +337,9 @@ train_winner(const TuneCall *c, const EgTuned *tuned)
 	train.min_improvement = absolute_improvement(c, tuned->task);
 	train.positive = t->positive;
 	train.event = t->event;
+	train.partition_by = t->partition_by;
+	train.interval = t->interval;
+	train.calibrate = t->calibrate;
 	if (tuned->task == EG_RANKING)
 		train.group_by = t->group_by;
 	else if (t->group_by)

@@ -9,6 +9,7 @@
 #define EG_PREDICT_H
 
 #include "fmgr.h"
+#include "store/experiment.h"
 #include "store/score.h"
 
 /*
@@ -16,6 +17,12 @@
  * when the snapshot, the user or the name changed.
  */
 extern EgScorer *eg_call_site_scorer(FunctionCallInfo fcinfo);
+
+/*
+ * The experiment that decides which version answers for a row, or NULL; valid after
+ * eg_call_site_scorer(), whose scorer is the deployed version's all the same.
+ */
+extern EgRouter *eg_call_site_router(FunctionCallInfo fcinfo);
 
 /*
  * A place for what the caller keeps beside the scorer, allocated in the scorer's
@@ -33,6 +40,9 @@ typedef enum EgOutput
 	EG_OUT_INTERVAL,
 	EG_OUT_SET
 } EgOutput;
+
+/* A model that engage_fit() made, for whom may use it; in CurrentMemoryContext. */
+extern EgCompiled *eg_model_value(const bytea *value);
 
 /* The scores of a row as what one of the functions returns. */
 extern Datum eg_output_datum(EgOutput output, const EgScorer *s, const double *out);

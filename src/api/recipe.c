@@ -29,8 +29,11 @@ enum
 	ARG_MODEL, ARG_SOURCE, ARG_TARGET, ARG_ALGORITHM, ARG_PARAMS, ARG_TASK, ARG_KEY, ARG_FEATURES,
 	ARG_EXCLUDE, ARG_WEIGHT, ARG_CLASS_WEIGHT, ARG_TEST_SIZE, ARG_SPLIT, ARG_SEED, ARG_DEPLOY,
 	ARG_MIN_IMPROVEMENT, ARG_POSITIVE, ARG_GROUP_BY, ARG_EVENT, ARG_PARTITION_BY, ARG_INTERVALS,
-	ARG_CALIBRATE
+	ARG_CALIBRATE, ARG_BACKGROUND, ARG_INTERVAL_METHOD, ARG_INTERVAL_FOLDS
 };
+
+#define DEFAULT_FOLDS		5
+#define MAX_FOLDS			50
 
 static const char *const deploy_words[] = {"better", "always", "never", NULL};
 
@@ -117,10 +120,39 @@ check_recipe(const EgRecipe *r)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("calibrate must be 'isotonic' or 'sigmoid', not \"%s\"", s->calibrate)));
+	if (s->background < 0 || s->background > EG_BACKGROUND_MAX)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("background must be in [0, %d], not %d", EG_BACKGROUND_MAX,
+						s->background),
+				 errhint("It is the number of training rows stored with the model for "
+						 "explanations.")));
 	if (!isfinite(r->min_improvement))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("min_improvement must be a finite number")));
+}
+
+/* Folds of interval_method 'cross', 0 for 'split'. */
+static int
+parse_interval_method(const EgTrainSpec *s, const char *method, int folds)
+{
+	bool		cross = method && strcmp(method, "cross") == 0;
+
+	if (method && !cross && strcmp(method, "split") != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("interval_method must be 'split' or 'cross', not \"%s\"", method)));
+	if (cross && s->interval == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("argument \"interval_method\" needs argument \"intervals\""),
+				 errhint("Use intervals => 0.9.")));
+	if (folds < 2 || folds > MAX_FOLDS)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("interval_folds must be in [2, %d], not %d", MAX_FOLDS, folds)));
+	return cross ? folds : 0;
 }
 
 EgRecipe *
@@ -129,6 +161,7 @@ eg_recipe_from_call(FunctionCallInfo fcinfo)
 	EgRecipe   *r = palloc0(sizeof(EgRecipe));
 	EgTrainSpec *s = &r->spec;
 	char	   *word;
+	int			folds;
 
 	s->model = eg_arg_text(fcinfo, ARG_MODEL);
 	s->source = eg_arg_text(fcinfo, ARG_SOURCE);
@@ -159,6 +192,10 @@ eg_recipe_from_call(FunctionCallInfo fcinfo)
 	s->partition_by = eg_arg_text(fcinfo, ARG_PARTITION_BY);
 	s->interval = PG_ARGISNULL(ARG_INTERVALS) ? 0 : PG_GETARG_FLOAT8(ARG_INTERVALS);
 	s->calibrate = eg_arg_text(fcinfo, ARG_CALIBRATE);
+	folds = PG_ARGISNULL(ARG_INTERVAL_FOLDS) ? DEFAULT_FOLDS : PG_GETARG_INT32(ARG_INTERVAL_FOLDS);
+	s->cross_folds = parse_interval_method(s, eg_arg_text(fcinfo, ARG_INTERVAL_METHOD), folds);
+	s->background = PG_ARGISNULL(ARG_BACKGROUND) ? EG_BACKGROUND_ROWS :
+		PG_GETARG_INT32(ARG_BACKGROUND);
 	r->search_path = pstrdup(namespace_search_path);
 	r->author = GetUserNameFromId(GetUserId(), false);
 	check_recipe(r);
@@ -224,7 +261,12 @@ eg_recipe_to_json(const EgRecipe *r)
 	put_text(&out, "partition_by", s->partition_by);
 	if (s->interval > 0)
 		appendStringInfo(&out, ", \"intervals\": %.15g", s->interval);
+	if (s->cross_folds > 0)
+		appendStringInfo(&out, ", \"interval_method\": \"cross\", \"interval_folds\": %d",
+						 s->cross_folds);
 	put_text(&out, "calibrate", s->calibrate);
+	if (s->background != EG_BACKGROUND_ROWS)
+		appendStringInfo(&out, ", \"background\": %d", s->background);
 	put_text(&out, "search_path", r->search_path);
 	put_text(&out, "author", r->author);
 	appendStringInfoChar(&out, '}');
@@ -268,6 +310,7 @@ eg_recipe_from_json(const char *model, Jsonb *json)
 	EgRecipe   *r = palloc0(sizeof(EgRecipe));
 	EgTrainSpec *s = &r->spec;
 	char	   *text;
+	int			folds;
 
 	s->model = pstrdup(model);
 	s->source = eg_jsonb_text(json, "source");
@@ -300,7 +343,10 @@ eg_recipe_from_json(const char *model, Jsonb *json)
 	s->event = eg_jsonb_text(json, "event");
 	s->partition_by = eg_jsonb_text(json, "partition_by");
 	s->interval = get_number(json, "intervals", 0);
+	folds = (int) get_number(json, "interval_folds", DEFAULT_FOLDS);
+	s->cross_folds = parse_interval_method(s, eg_jsonb_text(json, "interval_method"), folds);
 	s->calibrate = eg_jsonb_text(json, "calibrate");
+	s->background = (int) get_number(json, "background", EG_BACKGROUND_ROWS);
 	r->search_path = eg_jsonb_text(json, "search_path");
 	r->author = eg_jsonb_text(json, "author");
 	check_recipe(r);

@@ -18,6 +18,7 @@
 
 #include "api/measure.h"
 #include "api/trained.h"
+#include "base/history.h"
 #include "store/score.h"
 
 /*
@@ -137,6 +138,17 @@ put_comparison(StringInfo out, const EgComparison *c)
 	appendStringInfo(out, ", \"better\": %s}", c->deploy ? "true" : "false");
 }
 
+/* The metric of the rounds; engage_learning_curve() reads it. */
+static void
+put_history(StringInfo out, const EgHistory *h)
+{
+	StringInfoData json;
+
+	initStringInfo(&json);
+	if (eg_history_json(h, &json))
+		appendStringInfo(out, ", \"history\": %s", json.data);
+}
+
 static void
 put_strings(StringInfo out, const char *name, char *const *v, int n)
 {
@@ -156,17 +168,38 @@ put_strings(StringInfo out, const char *name, char *const *v, int n)
 static void
 put_calibration(StringInfo out, const EgRecipe *r, const EgTrained *t)
 {
+	bool		cross = r->spec.cross_folds > 0;
+
 	if (r->spec.calibrate)
 		appendStringInfo(out, ", \"calibration\": {\"method\": \"%s\", \"rows\": %lld}",
-						 r->spec.calibrate, (long long) t->ncalibrate);
+						 r->spec.calibrate, (long long) (cross ? t->ncross : t->ncalibrate));
 	if (r->spec.interval > 0)
 	{
-		appendStringInfo(out, ", \"interval\": {\"level\": %.10g, \"rows\": %lld",
-						 r->spec.interval, (long long) t->nconformal);
+		appendStringInfo(out, ", \"interval\": {\"level\": %.10g, \"method\": \"%s\", "
+						 "\"rows\": %lld", r->spec.interval, cross ? "cross" : "split",
+						 (long long) (cross ? t->ncross : t->nconformal));
+		if (cross)
+			appendStringInfo(out, ", \"folds\": %d", r->spec.cross_folds);
 		put_number(out, "coverage", t->coverage);
 		put_number(out, "mean_size", t->interval_size);
 		appendStringInfoChar(out, '}');
 	}
+}
+
+/* Stored members that whoever trained may use, but not export. */
+static void
+put_lent(StringInfo out, List *lent)
+{
+	ListCell   *lc;
+
+	appendStringInfoString(out, ", \"lent\": [");
+	foreach(lc, lent)
+	{
+		if (lc != list_head(lent))
+			appendStringInfoString(out, ", ");
+		escape_json(out, lfirst(lc));
+	}
+	appendStringInfoChar(out, ']');
 }
 
 /* engage.version.data: what the version was made of */
@@ -185,6 +218,10 @@ eg_trained_data(const EgRecipe *r, const EgTrained *t, const EgComparison *c)
 		(long long) t->nread, (long long) t->nfit, (long long) t->nvalid, (long long) t->test.n,
 		(long long) t->nskipped, (unsigned long long) t->fingerprint);
 	put_calibration(&out, r, t);
+	if (t->nseen > 0)
+		appendStringInfo(&out, ", \"rows_test_seen\": %lld", (long long) t->nseen);
+	if (t->lent)
+		put_lent(&out, t->lent);
 	appendStringInfoString(&out, ", \"query\": ");
 	escape_json(&out, t->query);
 	appendStringInfoString(&out, ", \"target\": ");
@@ -226,6 +263,7 @@ eg_trained_data(const EgRecipe *r, const EgTrained *t, const EgComparison *c)
 		appendStringInfo(&out, "}, \"values_without_part\": %d", t->nfallback);
 	}
 	put_comparison(&out, c);
+	put_history(&out, t->history);
 	appendStringInfoChar(&out, '}');
 	return eg_json_parse(out.data);
 }
@@ -267,6 +305,13 @@ eg_trained_tell(const EgRecipe *r, const EgTrained *t, const EgComparison *c, co
 				 "%d values of partition column \"%s\" have too few rows for a model of their own",
 				 t->nfallback, r->spec.partition_by),
 			 errdetail("Their rows are scored by the model trained on all rows.")));
+	if (t->nseen > 0)
+		ereport(NOTICE,
+				(errmsg("stored members may have learned from %lld of the %lld held-out rows",
+						(long long) t->nseen, (long long) t->test.n),
+				 errdetail("The metrics of version %s may be too good.", version),
+				 errhint("Train members and ensemble with the same key, and the members with a "
+						 "test_size that is not smaller.")));
 	if (r->deploy != EG_DEPLOY_BETTER || c->deploy)
 		return;
 	if (c->reason)
@@ -291,11 +336,19 @@ eg_trained_metrics(const EgTrained *t)
 {
 	StringInfoData metrics;
 	EgMetricInput in;
+	bool		estimated = t->estimate != NULL && t->estimate[0] != '\0';
 
-	if (t->test.n == 0)
+	if (t->test.n == 0 && !estimated)
 		return NULL;
-	in = eg_metric_input(t, &t->test);
 	initStringInfo(&metrics);
-	eg_metrics_json(&metrics, &in);
+	if (t->test.n > 0)
+	{
+		in = eg_metric_input(t, &t->test);
+		eg_metrics_json(&metrics, &in);
+		metrics.data[--metrics.len] = '\0';	/* the object is open again */
+	}
+	if (estimated)
+		appendStringInfo(&metrics, "%s%s", metrics.len > 0 ? ", " : "{", t->estimate);
+	appendStringInfoChar(&metrics, '}');
 	return eg_json_parse(metrics.data);
 }

@@ -9,6 +9,9 @@
 #ifndef EG_RUN_H
 #define EG_RUN_H
 
+/* what is remembered of the rounds, see base/history.h */
+typedef struct EgHistory EgHistory;
+
 typedef struct EgRun
 {
 	uint64		seed;			/* every random choice derives from it */
@@ -19,6 +22,8 @@ typedef struct EgRun
 	void		(*report) (struct EgRun *run, int done, int total,
 						   const char *metric, double value);
 	void	   *report_arg;
+
+	EgHistory  *history;		/* or NULL: nobody wants it */
 } EgRun;
 
 /*

@@ -19,8 +19,8 @@
 #include "store/artifact.h"
 
 #define MAGIC				"EGMD"
-#define CONTAINER_VERSION	2
-#define NSECTIONS			7
+#define CONTAINER_VERSION	4
+#define NSECTIONS			9
 #define NREQUIRED			4		/* the first ones; version 1 has no others */
 #define SECTION_HEADER		12		/* tag, length */
 #define CRC_BYTES			4
@@ -28,7 +28,13 @@
 #define SEAL_SECTION		(SECTION_HEADER + SEAL_BYTES)
 
 static const char *const section_tags[NSECTIONS] = {"TASK", "SCHM", "PARM", "DATA",
-													"CALB", "CONF", "SEAL"};
+													"CALB", "CONF", "BASE", "SCOR", "SEAL"};
+
+/* container version since which there is such a section */
+static const int section_since[NSECTIONS] = {1, 1, 1, 1, 2, 2, 3, 4, 2};
+
+#define SCORES				7
+#define SEAL				(NSECTIONS - 1)
 
 static void
 put_u64_at(char *p, uint64 v)
@@ -67,6 +73,12 @@ put_section(EgWriter *w, const EgArtifact *a, int section)
 		case 5:
 			eg_conformal_save(a->conformal, w);
 			break;
+		case 6:
+			eg_baseline_save(a->baseline, w);
+			break;
+		case SCORES:
+			eg_scores_save(a->scores, w);
+			break;
 	}
 	put_u64_at(w->buf.data + length_at, (uint64) (w->buf.len - length_at - 8));
 }
@@ -79,7 +91,7 @@ eg_artifact_save(const EgArtifact *a, Size *len)
 
 	eg_writer_init(&w);
 	eg_put_bytes(&w, MAGIC, 4);
-	eg_put_u16(&w, a->calibration || a->conformal ? CONTAINER_VERSION : 1);
+	eg_put_u16(&w, a->scores ? 4 : a->baseline ? 3 : a->calibration || a->conformal ? 2 : 1);
 	eg_put_u16(&w, 0);			/* flags: none so far */
 	eg_put_string(&w, a->algorithm->name);
 	eg_put_u16(&w, (uint16) a->algorithm->format);
@@ -89,6 +101,10 @@ eg_artifact_save(const EgArtifact *a, Size *len)
 		put_section(&w, a, 4);
 	if (a->conformal)
 		put_section(&w, a, 5);
+	if (a->baseline)
+		put_section(&w, a, 6);
+	if (a->scores)
+		put_section(&w, a, SCORES);
 	eg_put_u32(&w, eg_crc32c(w.buf.data, w.buf.len));
 	*len = w.buf.len;
 	return w.buf.data;
@@ -127,9 +143,9 @@ check_container(EgReader *r)
 }
 
 static bool
-next_is(const EgReader *r, int section)
+next_is(const EgReader *r, int version, int section)
 {
-	return r->len - r->pos >= SECTION_HEADER &&
+	return version >= section_since[section] && r->len - r->pos >= SECTION_HEADER &&
 		memcmp(r->data + r->pos, section_tags[section], 4) == 0;
 }
 
@@ -185,6 +201,9 @@ check_agreement(EgReader *r, const EgArtifact *a)
 					 a->calibration->width, eg_task_name(a->task), width);
 	if (a->conformal && a->conformal->upper >= width)
 		eg_corrupted(r, "intervals use output %d of %d", a->conformal->upper, width);
+	if (a->scores && a->scores->noutputs != width)
+		eg_corrupted(r, "there are distributions of %d scores for %d outputs",
+					 a->scores->noutputs, width);
 }
 
 void
@@ -243,30 +262,73 @@ eg_artifact_load(const void *data, Size len)
 	a->model = a->algorithm->load(&part, format);
 	end_section(&part, 3);
 
-	if (version >= 2 && next_is(&r, 4))
+	if (next_is(&r, version, 4))
 	{
 		get_section(&r, 4, &part);
 		a->calibration = eg_calibration_load(&part);
 		end_section(&part, 4);
 	}
-	if (version >= 2 && next_is(&r, 5))
+	if (next_is(&r, version, 5))
 	{
 		get_section(&r, 5, &part);
 		a->conformal = eg_conformal_load(&part, a->task);
 		end_section(&part, 5);
 	}
-
-	if (version >= 2 && next_is(&r, 6))
+	if (next_is(&r, version, 6))
 	{
 		get_section(&r, 6, &part);
-		(void) eg_get_bytes(&part, SEAL_BYTES);
+		a->baseline = eg_baseline_load(&part, a->schema);
 		end_section(&part, 6);
+	}
+	if (next_is(&r, version, SCORES))
+	{
+		get_section(&r, SCORES, &part);
+		a->scores = eg_scores_load(&part);
+		end_section(&part, SCORES);
+	}
+	if (next_is(&r, version, SEAL))
+	{
+		get_section(&r, SEAL, &part);
+		(void) eg_get_bytes(&part, SEAL_BYTES);
+		end_section(&part, SEAL);
 	}
 
 	if (r.pos != r.len)
 		eg_corrupted(&r, "%zu bytes follow the last section", r.len - r.pos);
 	check_agreement(&r, a);
 	return a;
+}
+
+/* Write the checksum at the end of len bytes that have room for it. */
+static void
+put_crc(char *bytes, Size len)
+{
+	uint32		crc = eg_crc32c(bytes, len - CRC_BYTES);
+	int			i;
+
+	for (i = 0; i < CRC_BYTES; i++)
+		bytes[len - CRC_BYTES + i] = (char) (crc >> (8 * i));
+}
+
+char *
+eg_artifact_with_scores(const char *bytes, Size len, const EgScoreBaseline *scores, Size *new_len)
+{
+	EgArtifact	a = {0};
+	Size		body = len - CRC_BYTES;
+	EgWriter	w;
+	char	   *out;
+
+	a.scores = (EgScoreBaseline *) scores;
+	eg_writer_init(&w);
+	put_section(&w, &a, SCORES);
+	*new_len = len + w.buf.len;
+	out = MemoryContextAllocHuge(CurrentMemoryContext, *new_len);
+	memcpy(out, bytes, body);
+	memcpy(out + body, w.buf.data, w.buf.len);
+	out[4] = Max(out[4], section_since[SCORES]);
+	put_crc(out, *new_len);
+	pfree(w.buf.data);
+	return out;
 }
 
 /* ----------
@@ -296,18 +358,14 @@ eg_artifact_seal(const char *bytes, Size len, Size *sealed_len)
 {
 	Size		body = len - CRC_BYTES;
 	char	   *out = MemoryContextAllocHuge(CurrentMemoryContext, len + SEAL_SECTION);
-	uint32		crc;
-	int			i;
 
 	memcpy(out, bytes, body);
-	out[4] = CONTAINER_VERSION;
+	out[4] = Max(out[4], section_since[SEAL]);
 	make_seal(out, body, (uint8 *) out + body + SECTION_HEADER);
-	memcpy(out + body, section_tags[6], 4);
+	memcpy(out + body, section_tags[SEAL], 4);
 	put_u64_at(out + body + 4, SEAL_BYTES);
-	crc = eg_crc32c(out, body + SEAL_SECTION);
-	for (i = 0; i < CRC_BYTES; i++)
-		out[body + SEAL_SECTION + i] = (char) (crc >> (8 * i));
 	*sealed_len = len + SEAL_SECTION;
+	put_crc(out, *sealed_len);
 	return out;
 }
 
@@ -322,7 +380,7 @@ eg_artifact_is_sealed(const void *bytes, Size len)
 	if (len < 8 + SEAL_SECTION + CRC_BYTES)
 		return false;
 	body = len - CRC_BYTES - SEAL_SECTION;
-	if (memcmp((const char *) bytes + body, section_tags[6], 4) != 0)
+	if (memcmp((const char *) bytes + body, section_tags[SEAL], 4) != 0)
 		return false;
 	make_seal(bytes, body, seal);
 

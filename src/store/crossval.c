@@ -44,7 +44,7 @@ source_spec(const EgCrossvalSpec *spec, const EgSplit *split)
 	s.weight = t->weight;
 	s.split = spec->time_column ? spec->time_column : t->split;
 	s.event = t->event;
-	s.partition_by = spec->compare;
+	s.partition_by = spec->compare ? spec->compare : t->partition_by;
 	s.hash_seed = split->seed;
 	if (t->group_by)
 	{
@@ -181,6 +181,7 @@ make_room(EgCrossval *cv, EgRun *run)
 	s->x.ncols = ncols;
 	s->x.data = MemoryContextAllocHuge(CurrentMemoryContext, mul_size(n, row));
 	s->part = MemoryContextAllocHuge(CurrentMemoryContext, n);
+	s->kind = MemoryContextAllocHuge(CurrentMemoryContext, n);
 	s->rows = MemoryContextAllocHuge(CurrentMemoryContext, mul_size(n, sizeof(Size)));
 	s->order = MemoryContextAllocHuge(CurrentMemoryContext, mul_size(n, sizeof(uint64)));
 	for (j = 0; j < EG_NROLES; j++)
@@ -266,6 +267,7 @@ eg_crossval_read(const EgCrossvalSpec *spec, EgRun *run)
 						 "features.")));
 	s->target = eg_target_classes(&labels, d);
 	cv->task = s->target->task;
+	eg_check_calibration(&spec->train, cv->task);
 	cv->nlabels = s->target->nlabels;
 	cv->labels = s->target->labels;
 	cv->nskipped = d->nskipped;

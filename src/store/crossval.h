@@ -27,7 +27,8 @@ typedef struct EgCrossvalSpec
 	int			repeats;
 	bool		stratified;
 	const char *time_column;	/* ordered folds, or NULL */
-	const char *compare;		/* category column whose values are to be told apart, or NULL */
+	const char *compare;		/* category column whose values are to be told apart, or NULL;
+								 * not together with train.partition_by */
 } EgCrossvalSpec;
 
 typedef struct EgCrossval
@@ -50,6 +51,9 @@ typedef struct EgFoldScores
 	Size		ntrain;
 	EgHeldOut	test;
 	int32	   *compared;		/* (test.n) value of the compare column, -1 for NULL; or NULL */
+	int			nparts;			/* partition values with a model of their own */
+	double		coverage;		/* share of the test rows in their interval or set, or NaN */
+	double		interval_size;	/* its mean width, or number of classes */
 	double		seconds;		/* of fit() and predict() */
 } EgFoldScores;
 

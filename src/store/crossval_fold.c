@@ -1,14 +1,14 @@
 /*-------------------------------------------------------------------------
  *
  * crossval_fold.c
- *	  One fold: choose its rows, fit, score.
+ *	  One fold: choose its rows.
  *
  * A fold copies its rows into a second matrix, those to learn from first.  So
  * a fit sees what engage_train() would show it: rows in an order of their own,
  * validation rows after the others, class weights of the rows it learns from,
  * and no category but those that these rows have; others are missing in the
  * test rows.  Dates alone are counted from the last day of all rows, not of
- * the training rows: a shift, the same for all.
+ * the training rows: a shift, the same for all.  crossval_part.c fits and scores.
  *
  *-------------------------------------------------------------------------
  */
@@ -22,8 +22,6 @@
 
 #include "store/crossval_private.h"
 #include "store/folds.h"
-
-#define SCORE_BLOCK			8192
 
 static int
 compare_u64(const void *a, const void *b)
@@ -78,46 +76,69 @@ take_validation(EgCrossval *cv, double share)
 	}
 }
 
-/* Copy the fold's rows: to fit, to validate, to test. */
+/* What a row of the fold is for: EgRows, then those to test; more: not in the fold. */
+static int
+row_kind(const EgCrossval *cv, double validation, Size i)
+{
+	const EgCrossvalState *s = cv->state;
+
+	if (s->part[i] == EG_PART_FIT)
+		return EG_ROWS_FIT;
+	if (s->part[i] == EG_PART_VALID)
+		return eg_validation_use(&cv->spec->train, validation, s->d->hash[i]);
+	return s->part[i] == EG_PART_TEST ? EG_FOLD_TEST : EG_FOLD_TEST + 1;
+}
+
+/* Copy row i of all rows to place n of the fold. */
 static void
-copy_rows(EgCrossval *cv, Size count[3])
+copy_row(EgCrossvalState *s, Size i, Size n, double weight)
+{
+	const EgSourceData *d = s->d;
+
+	s->rows[n] = i;
+	memcpy(eg_row(&s->x, n), eg_row(&d->x, i), sizeof(float) * d->x.ncols);
+	s->role[EG_ROLE_TARGET][n] = d->target[i];
+	if (s->role[EG_ROLE_WEIGHT])
+		s->role[EG_ROLE_WEIGHT][n] = (d->weight ? d->weight[i] : 1) * weight;
+	if (s->role[EG_ROLE_GROUP])
+		s->role[EG_ROLE_GROUP][n] = d->group[i];
+	if (s->role[EG_ROLE_EVENT])
+		s->role[EG_ROLE_EVENT][n] = d->event[i];
+}
+
+/* Copy the fold's rows: of each kind, one kind after the other. */
+static void
+copy_rows(EgCrossval *cv, double validation, Size count[EG_NFOLD_ROWS])
 {
 	EgCrossvalState *s = cv->state;
-	EgSourceData *d = s->d;
 	double	   *class_weights = eg_target_class_weights(&cv->spec->train, s->target, s->part,
 														cv->nrows);
-	Size		n = 0,
-				i;
-	int			p;
+	Size		next[EG_NFOLD_ROWS];	/* place of the next row of each kind */
+	Size		i;
+	int			kind;
 
-	for (p = EG_PART_FIT; p <= EG_PART_TEST; p++)
+	memset(count, 0, sizeof(Size) * EG_NFOLD_ROWS);
+	for (i = 0; i < cv->nrows; i++)
 	{
-		count[p] = n;
-		for (i = 0; i < cv->nrows; i++)
-		{
-			if (s->part[i] != p)
-				continue;
-			s->rows[n] = i;
-			memcpy(eg_row(&s->x, n), eg_row(&d->x, i), sizeof(float) * d->x.ncols);
-			s->role[EG_ROLE_TARGET][n] = d->target[i];
-			if (s->role[EG_ROLE_WEIGHT])
-			{
-				double		w = d->weight ? d->weight[i] : 1;
-
-				/* test rows count as they are; classes weigh in learning only */
-				if (class_weights && p != EG_PART_TEST)
-					w *= class_weights[s->target->cls[i]];
-				s->role[EG_ROLE_WEIGHT][n] = w;
-			}
-			if (s->role[EG_ROLE_GROUP])
-				s->role[EG_ROLE_GROUP][n] = d->group[i];
-			if (s->role[EG_ROLE_EVENT])
-				s->role[EG_ROLE_EVENT][n] = d->event[i];
-			n++;
-		}
-		count[p] = n - count[p];
+		kind = row_kind(cv, validation, i);
+		s->kind[i] = (uint8) kind;
+		if (kind < EG_NFOLD_ROWS)
+			count[kind]++;
 	}
-	s->x.nrows = n;
+	next[0] = 0;
+	for (kind = 1; kind < EG_NFOLD_ROWS; kind++)
+		next[kind] = next[kind - 1] + count[kind - 1];
+	for (i = 0; i < cv->nrows; i++)
+	{
+		kind = s->kind[i];
+
+		/* classes weigh in learning only; other rows count as they are */
+		if (kind < EG_NFOLD_ROWS)
+			copy_row(s, i, next[kind]++,
+					 class_weights && kind <= EG_ROWS_VALID ?
+					 class_weights[s->target->cls[i]] : 1);
+	}
+	s->x.nrows = next[EG_FOLD_TEST];
 	if (class_weights)
 		pfree(class_weights);
 }
@@ -202,10 +223,12 @@ copy_doubles(const double *v, Size n)
 
 /* Choose the fold's rows; what is known of them before anything is learned. */
 static void
-prepare_fold(EgCrossval *cv, double share, int repeat, int fold, Size count[3], EgFoldScores *out)
+prepare_fold(EgCrossval *cv, double validation, int repeat, int fold, Size count[EG_NFOLD_ROWS],
+			 EgFoldScores *out)
 {
 	EgCrossvalState *s = cv->state;
 	EgHeldOut  *h = &out->test;
+	double		share = eg_validation_share(&cv->spec->train, validation);
 	Size		first,
 				i;
 
@@ -219,17 +242,17 @@ prepare_fold(EgCrossval *cv, double share, int repeat, int fold, Size count[3], 
 	}
 	if (share > 0)
 		take_validation(cv, share);
-	copy_rows(cv, count);
-	first = count[EG_PART_FIT] + count[EG_PART_VALID];
-	forget_unseen(cv, first);
+	copy_rows(cv, validation, count);
+	forget_unseen(cv, count[EG_ROWS_FIT] + count[EG_ROWS_VALID]);
 
+	first = s->x.nrows - count[EG_FOLD_TEST];
 	out->ntrain = first;
-	h->n = count[EG_PART_TEST];
+	h->n = count[EG_FOLD_TEST];
 	h->truth = copy_doubles(s->role[EG_ROLE_TARGET] + first, h->n);
 	h->weight = s->d->weight ? copy_doubles(s->role[EG_ROLE_WEIGHT] + first, h->n) : NULL;
 	h->group = s->role[EG_ROLE_GROUP] ? copy_doubles(s->role[EG_ROLE_GROUP] + first, h->n) : NULL;
 	h->event = s->role[EG_ROLE_EVENT] ? copy_doubles(s->role[EG_ROLE_EVENT] + first, h->n) : NULL;
-	if (s->d->partition)
+	if (cv->spec->compare)
 	{
 		out->compared = MemoryContextAllocHuge(CurrentMemoryContext,
 											   sizeof(int32) * Max(h->n, 1));
@@ -242,47 +265,15 @@ void
 eg_crossval_fold(EgCrossval *cv, const EgAlgorithm *algorithm, const void *params, int repeat,
 				 int fold, EgRun *run, EgFoldScores *out)
 {
-	EgCrossvalState *s = cv->state;
-	MemoryContext caller = CurrentMemoryContext;
-	MemoryContext context = AllocSetContextCreate(caller, "engage fold", ALLOCSET_DEFAULT_SIZES);
-	EgDataset	data = {0};
-	EgHeldOut  *h = &out->test;
 	instr_time	start,
 				stop;
-	Size		count[3],
-				i;
-	void	   *model;
-	int			j;
+	Size		count[EG_NFOLD_ROWS];
 
 	memset(out, 0, sizeof(EgFoldScores));
 	prepare_fold(cv, algorithm->validation ? algorithm->validation(params, cv->task) : 0,
 				 repeat, fold, count, out);
-	data.x = s->x;
-	data.x.nrows = out->ntrain;
-	data.nfit = count[EG_PART_FIT];
-	data.nvalid = count[EG_PART_VALID];
-	data.task = cv->task;
-	data.nclasses = cv->nlabels;
-	data.ncategories = s->ncategories;
-	data.names = (const char *const *) s->d->schema->names;
-	data.categories = (const char *const *const *) s->words;
-	for (j = 0; j < EG_NROLES; j++)
-		data.role[j] = s->role[j];
-
 	INSTR_TIME_SET_CURRENT(start);
-	MemoryContextSwitchTo(context);
-	model = algorithm->fit(&data, params, run);
-	CHECK_FOR_INTERRUPTS();
-	MemoryContextSwitchTo(caller);
-	h->width = algorithm->width(model);
-	h->score = MemoryContextAllocHuge(caller, sizeof(double) * Max(h->n * h->width, 1));
-	for (i = 0; i < h->n; i += SCORE_BLOCK)
-	{
-		CHECK_FOR_INTERRUPTS();
-		algorithm->predict(model, eg_row(&s->x, out->ntrain + i), Min(SCORE_BLOCK, h->n - i),
-						   h->score + i * h->width);
-	}
-	MemoryContextDelete(context);
+	eg_crossval_parts(cv, algorithm, params, count, run, out);
 	INSTR_TIME_SET_CURRENT(stop);
 	INSTR_TIME_SUBTRACT(stop, start);
 	out->seconds = INSTR_TIME_GET_DOUBLE(stop);

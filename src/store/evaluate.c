@@ -17,11 +17,8 @@
 
 #include "utils/memutils.h"
 
-#include "store/evaluate.h"
+#include "store/evaluate_private.h"
 #include "store/progress.h"
-#include "store/registry.h"
-#include "store/score.h"
-#include "store/source.h"
 
 #define FIRST_ROWS	1024
 
@@ -66,25 +63,31 @@ column_of(const char *asked, const EgVersionRow *v, const char *member)
 	return asked[0] == '\0' ? NULL : asked;
 }
 
-static EgSourceSpec
-source_spec(const EgEvaluateSpec *spec, const EgVersionRow *v, const EgCompiled *model)
+EgSourceSpec
+eg_evaluate_source(const EgEvaluateSpec *spec, const EgVersionRow *v, const EgCompiled *model)
 {
 	EgSourceSpec s = {0};
 	int			p,
 				i;
 
 	s.source = spec->source;
-	s.target = spec->target ? spec->target : model->parts[0]->schema->target;
-	if (s.target == NULL || s.target[0] == '\0')
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("model \"%s\" does not say which column it predicts", model->model),
-				 errhint("Name the column that holds the truth with target => '...'.")));
-	s.weight = column_of(spec->weight, v, "weight");
-	if (model->task == EG_RANKING)
-		s.group = column_of(spec->group_by, v, "group_by");
-	if (model->task == EG_SURVIVAL)
-		s.event = column_of(spec->event, v, "event");
+	s.hash_seed = spec->seed;
+	if (!spec->no_truth)
+	{
+		s.target = spec->target ? spec->target : model->parts[0]->schema->target;
+		if (s.target == NULL || s.target[0] == '\0')
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("model \"%s\" does not say which column it predicts", model->model),
+					 errhint("Name the column that holds the truth with target => '...'.")));
+		s.weight = column_of(spec->weight, v, "weight");
+		if (model->task == EG_RANKING)
+			s.group = column_of(spec->group_by, v, "group_by");
+		if (model->task == EG_SURVIVAL)
+			s.event = column_of(spec->event, v, "event");
+	}
+	if (spec->label)
+		s.needed = list_make1((char *) spec->label);
 	s.schema = palloc0(sizeof(EgSchema));
 	for (p = 0; p < model->nparts; p++)
 	{
@@ -235,17 +238,17 @@ by_group(const void *a, const void *b)
 	return x->row < y->row ? -1 : x->row > y->row;
 }
 
-static double *
-pick(const double *v, int width, const Place *places, Size n)
+static void *
+pick(const void *v, Size size, const Place *places, Size n)
 {
-	double	   *out;
+	char	   *out;
 	Size		i;
 
 	if (v == NULL)
 		return NULL;
-	out = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(double) * width * Max(n, 1));
+	out = MemoryContextAllocHuge(CurrentMemoryContext, size * Max(n, 1));
 	for (i = 0; i < n; i++)
-		memcpy(out + i * width, v + places[i].row * width, sizeof(double) * width);
+		memcpy(out + i * size, (const char *) v + places[i].row * size, size);
 	return out;
 }
 
@@ -269,30 +272,26 @@ arrange(EgScored *s)
 	}
 	if (s->group)
 		qsort(places, n, sizeof(Place), by_group);
-	s->truth = pick(s->truth, 1, places, n);
-	s->score = pick(s->score, s->width, places, n);
-	s->weight = pick(s->weight, 1, places, n);
-	s->group = pick(s->group, 1, places, n);
-	s->event = pick(s->event, 1, places, n);
+	s->truth = pick(s->truth, sizeof(double), places, n);
+	s->score = pick(s->score, sizeof(double) * s->width, places, n);
+	s->weight = pick(s->weight, sizeof(double), places, n);
+	s->group = pick(s->group, sizeof(double), places, n);
+	s->event = pick(s->event, sizeof(double), places, n);
+	s->x = pick(s->x, sizeof(float) * s->stride, places, n);
+	s->text = pick(s->text, sizeof(char *), places, n);
 	s->n = n;
 	pfree(places);
 }
 
+/* What is known of the result before a row is read. */
 EgScored *
-eg_score_source(const EgEvaluateSpec *spec, EgRun *run)
+eg_evaluate_create(const EgVersionRow *v, EgCompiled *model)
 {
-	EgVersionRow *v = eg_models_version(spec->model, EG_PRIV_USE);
-	EgCompiled *model = eg_cache_get(v->id, CurrentMemoryContext);
-	EgSourceSpec source = source_spec(spec, v, model);
 	EgSchema   *schema = model->parts[0]->schema;
 	EgScored   *s = palloc0(sizeof(EgScored));
-	EgSourceData *d = NULL;
-	Scoring		scoring = {0};
-	EgProgress	progress = {0};
 
 	s->model = v->model;
 	s->version = eg_version_text(v);
-	s->target = pstrdup(source.target);
 	s->task = model->task;
 	s->params = model->parts[0]->params;
 	s->threshold = model->threshold;
@@ -303,34 +302,66 @@ eg_score_source(const EgEvaluateSpec *spec, EgRun *run)
 		s->labels = schema->labels;
 		s->nclasses = model->task == EG_BINARY ? 2 : model->width;
 	}
+	s->scorer = eg_scorer_create(model, CurrentMemoryContext);
+	s->schema = schema;
+	s->stride = schema->nfeatures + (model->nparts > 1);
+	return s;
+}
 
-	scoring.scorer = eg_scorer_create(model, CurrentMemoryContext);
-	scoring.context = CurrentMemoryContext;
-	scoring.run = run;
-	source.row_hook = score_row;
-	source.row_hook_arg = &scoring;
+EgSourceData *
+eg_evaluate_read(const EgEvaluateSpec *spec, const EgSourceSpec *source, EgScored *s, EgRun *run)
+{
+	EgSourceData *volatile d = NULL;
+	EgProgress	progress = {0};
+
+	eg_progress_start(&progress, run, psprintf("evaluating %s", spec->model), "reading row");
 	PG_TRY();
 	{
-		eg_progress_start(&progress, run, psprintf("evaluating %s", spec->model), "reading row");
-		d = eg_source_read(&source, run);
+		d = eg_source_read(source, run);
 	}
 	PG_FINALLY();
 	{
 		eg_progress_end(&progress);
 	}
 	PG_END_TRY();
-
-	s->n = d->x.nrows;
 	s->nread = d->nread;
 	s->nskipped = d->nskipped;
+	return d;
+}
+
+void
+eg_evaluate_truth(EgScored *s, EgSourceData *d, const EgSourceSpec *source)
+{
+	check_truth(s, d, source);
+	if (s->nclasses > 0)
+		encode_truth(s, d);
+	arrange(s);
+}
+
+EgScored *
+eg_score_source(const EgEvaluateSpec *spec, EgRun *run)
+{
+	EgVersionRow *v = eg_models_version(spec->model, EG_PRIV_USE);
+	EgCompiled *model = eg_cache_get(v->id, CurrentMemoryContext);
+	EgSourceSpec source = eg_evaluate_source(spec, v, model);
+	EgScored   *s = eg_evaluate_create(v, model);
+	EgSourceData *d;
+	Scoring		scoring = {0};
+
+	s->target = pstrdup(source.target);
+	scoring.scorer = s->scorer;
+	scoring.context = CurrentMemoryContext;
+	scoring.run = run;
+	source.row_hook = score_row;
+	source.row_hook_arg = &scoring;
+	d = eg_evaluate_read(spec, &source, s, run);
+
+	s->n = d->x.nrows;
 	s->truth = d->target;
 	s->score = scoring.score;
 	s->weight = d->weight;
 	s->group = d->group;
 	s->event = d->event;
-	check_truth(s, d, &source);
-	if (s->nclasses > 0)
-		encode_truth(s, d);
-	arrange(s);
+	eg_evaluate_truth(s, d, &source);
 	return s;
 }

@@ -2,7 +2,8 @@
  *
  * evaluate.h
  *	  A model's scores on a source, beside the truth: what metrics and curves
- *	  are made of.
+ *	  are made of.  And a sample of the source's rows as the model sees them:
+ *	  what importance and dependence are made of.
  *
  *-------------------------------------------------------------------------
  */
@@ -11,6 +12,7 @@
 
 #include "algo/algo.h"
 #include "base/run.h"
+#include "store/score.h"
 
 typedef struct EgEvaluateSpec
 {
@@ -22,13 +24,19 @@ typedef struct EgEvaluateSpec
 	const char *weight;
 	const char *group_by;
 	const char *event;
+
+	/* for eg_score_sample() and eg_score_each() */
+	bool		no_truth;		/* neither target nor other roles are wanted */
+	const char *label;			/* a column to be kept as text, or NULL */
+	Size		sample;			/* most rows that are kept, at least 1 */
+	uint64		seed;			/* of the sample */
 } EgEvaluateSpec;
 
 typedef struct EgScored
 {
 	char	   *model;			/* name */
 	char	   *version;		/* "1.2.0" */
-	char	   *target;
+	char	   *target;			/* NULL when the truth is not wanted */
 	EgTask		task;
 	char	   *params;			/* hyper-parameters, JSON */
 	double		threshold;		/* binary: the class is said at or above it */
@@ -46,6 +54,13 @@ typedef struct EgScored
 	int64		nread;
 	int64		nskipped;		/* rows without a target */
 	int64		nunknown;		/* rows of a class that the model does not know */
+
+	/* eg_score_sample() alone */
+	EgScorer   *scorer;
+	const EgSchema *schema;		/* of all parts */
+	int			stride;			/* features, and one more for a partitioned model */
+	float	   *x;				/* (n, stride) features, then the row's part if there are several */
+	char	  **text;			/* (n) of the label column; NULL is NULL; or NULL */
 } EgScored;
 
 /*
@@ -55,5 +70,35 @@ typedef struct EgScored
  * eg_models_resolve(), eg_source_read() and eg_scorer_values().
  */
 extern EgScored *eg_score_source(const EgEvaluateSpec *spec, EgRun *run);
+
+/*
+ * The same for a sample, with the rows' features: the spec->sample rows of the
+ * smallest hashes of their content and the seed (ranking: whole groups), in the
+ * order of these hashes.  So the sample depends neither on the order of the rows
+ * nor on where they lie, and memory is bounded by it.
+ */
+extern EgScored *eg_score_sample(const EgEvaluateSpec *spec, EgRun *run);
+
+/*
+ * The training rows stored with the model (at most limit), as eg_score_sample() gives
+ * rows, without truth.  Error OBJECT_NOT_IN_PREREQUISITE_STATE when there are none.
+ */
+extern EgScored *eg_score_background(const char *model, Size limit);
+
+/* An EgFunction (algo/shapley.h) of rows like those of a sample, its argument. */
+extern void eg_sample_function(void *scored, const float *x, Size n, double *out);
+
+/* Have the sample's scorer score row i again, for an EgExplainer. */
+extern const double *eg_sample_row(EgScored *s, Size i);
+
+/* Called for each row of a source, right after the scorer scored it; text of the label column. */
+typedef void (*EgEachRow) (void *arg, EgScorer *scorer, const double *out, const char *text);
+
+/*
+ * Read and score the source without keeping anything; spec->no_truth is set.
+ * begin is called before the first row.
+ */
+extern void eg_score_each(const EgEvaluateSpec *spec, EgRun *run,
+						  void (*begin) (void *arg, EgScorer *scorer), EgEachRow each, void *arg);
 
 #endif							/* EG_EVALUATE_H */

@@ -4,11 +4,13 @@
  *	  Training as an aggregate: rows packed into one value, and a model made
  *	  of that value.
  *
- *	  state = head (what to learn, which columns) + rows
+ *	  state = head (what to learn, which columns) + sums + rows
  *
  * A state is bytes and nothing else, so that parallel workers and other servers
  * can send theirs; two states are combined by putting the rows of one behind
- * those of the other.  It is read with distrust, like an artifact.
+ * those of the other.  Where an algorithm learns from sums over the rows, rows
+ * become sums as soon as that is less, and memory does not grow with them.  A
+ * state is read with distrust, like an artifact.
  *
  *-------------------------------------------------------------------------
  */
@@ -56,7 +58,7 @@ extern bytea *eg_fit_combine(bytea *state, const bytea *other, bool in_place);
 /* The model, as an artifact. */
 extern char *eg_fit_finish(const bytea *state, EgRun *run, Size *len);
 
-/* How states are read: fit_rows.c to fit_model.c. */
+/* How states are read. */
 typedef struct EgFitColumn
 {
 	char	   *name;
@@ -73,6 +75,7 @@ typedef struct EgFitState
 	char	   *algorithm;
 	char	   *params;
 	char	   *task;
+	EgReader	sums;			/* in the place of rows before these; may be of length 0 */
 	EgReader	rows;			/* u32 length and bytes, row after row */
 } EgFitState;
 

@@ -3,9 +3,11 @@
  * fit_rows.c
  *	  The state of engage_fit(): rows packed into one value.
  *
- *	  u32 bytes used, u32 bytes of columns, u32 bytes of the rest of the head
+ *	  u32 bytes used, u32 bytes of columns, u32 bytes of the rest of the head, u32 bytes
+ *	  of sums, u32 bytes of rows above which they become sums
  *	  columns: target's kind and type, number of columns; name, kind, type of each
  *	  rest: algorithm, parameters, task
+ *	  sums: see fit_sums.c
  *	  rows: u32 length; target (f64, or a string), then the columns: number and interval
  *	  f32, date f64, category a string or none, array u32 length and f32s (none: 0xffffffff)
  *
@@ -23,11 +25,12 @@
 #include "utils/memutils.h"
 #include "utils/typcache.h"
 
-#include "store/fit.h"
+#include "store/fit_private.h"
 #include "store/schema_private.h"
 
-#define FIXED				12		/* bytes before the columns */
+#define FIXED				20		/* bytes before the columns */
 #define FIRST_ROOM			1024
+#define FIRST_SUMS			(1024 * 1024)	/* fewer bytes of rows stay rows */
 #define NO_ARRAY			PG_UINT32_MAX
 
 struct EgFitReader
@@ -278,6 +281,26 @@ get_u32_at(const char *p)
 	return (uint32) b[0] | (uint32) b[1] << 8 | (uint32) b[2] << 16 | (uint32) b[3] << 24;
 }
 
+/* Bytes before the sums; the sums; up to how many rows. */
+static Size
+head_size(const char *p)
+{
+	return (Size) FIXED + get_u32_at(p + 4) + get_u32_at(p + 8);
+}
+
+static Size
+sums_size(const char *p)
+{
+	return get_u32_at(p + 12);
+}
+
+/* Rows become sums at so many bytes of them, which are twice those of the sums at least. */
+static uint32
+most_rows(Size sums)
+{
+	return (uint32) Min(Max(2 * sums, FIRST_SUMS), PG_UINT32_MAX - 1);
+}
+
 /* The used bytes, after a look at what has no other check. */
 static const char *
 used_bytes(const bytea *state, uint32 *used)
@@ -286,7 +309,7 @@ used_bytes(const bytea *state, uint32 *used)
 	Size		size = VARSIZE_ANY_EXHDR(state);
 
 	if (size < FIXED || (*used = get_u32_at(p)) > size ||
-		(uint64) FIXED + get_u32_at(p + 4) + get_u32_at(p + 8) > *used)
+		head_size(p) + sums_size(p) > *used)
 		ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
 						errmsg("state of engage_fit() is corrupted")));
 	return p;
@@ -336,7 +359,7 @@ eg_fit_begin(const EgFitReader *r, const EgFitHead *head)
 	int			columns_len;
 
 	eg_writer_init(&w);
-	for (i = 0; i < 3; i++)
+	for (i = 0; i < FIXED / 4; i++)
 		eg_put_u32(&w, 0);
 	if (r->is_row)
 		eg_put_bytes(&w, r->columns, r->columns_len);
@@ -364,6 +387,8 @@ eg_fit_begin(const EgFitReader *r, const EgFitHead *head)
 	put_u32_at(w.buf.data, (uint32) w.buf.len);
 	put_u32_at(w.buf.data + 4, (uint32) columns_len);
 	put_u32_at(w.buf.data + 8, (uint32) (w.buf.len - FIXED - columns_len));
+	put_u32_at(w.buf.data + 16, r->target_kind != EG_TARGET_LABEL &&
+			   eg_algorithm_find(head->algorithm)->fit_moments ? most_rows(0) : PG_UINT32_MAX);
 	return with_room(w.buf.data, (uint32) w.buf.len, 0);
 }
 
@@ -394,11 +419,22 @@ eg_fit_check(const EgFitReader *r, const bytea *state)
 				 errmsg("the array of features has %d elements, not %u", r->width, n)));
 }
 
+/* Are there enough rows to become sums? */
+static bytea *
+fold_rows(bytea *state)
+{
+	const char *p = VARDATA_ANY(state);
+
+	if (get_u32_at(p) - head_size(p) - sums_size(p) <= get_u32_at(p + 16))
+		return state;
+	return eg_fit_fold(state);
+}
+
 bytea *
 eg_fit_append(bytea *state, const EgWriter *row, bool in_place)
 {
 	put_u32_at(row->buf.data, (uint32) (row->buf.len - 4));
-	return append(state, row->buf.data, row->buf.len, in_place);
+	return fold_rows(append(state, row->buf.data, row->buf.len, in_place));
 }
 
 bytea *
@@ -408,13 +444,58 @@ eg_fit_combine(bytea *state, const bytea *other, bool in_place)
 				other_used;
 	const char *p = used_bytes(state, &used);
 	const char *q = used_bytes(other, &other_used);
-	Size		head = (Size) FIXED + get_u32_at(p + 4) + get_u32_at(p + 8);
+	Size		head = head_size(p);
 
-	if (other_used < head || memcmp(p + 4, q + 4, head - 4) != 0)
+	/* the same but for the sums and what follows from them */
+	if (head_size(q) != head || memcmp(p + 4, q + 4, 8) != 0 ||
+		memcmp(p + FIXED, q + FIXED, head - FIXED) != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
 				 errmsg("rows of one engage_fit() have different columns or parameters")));
-	return append(state, q + head, other_used - head, in_place);
+	if (sums_size(q) > 0)
+		return fold_rows(eg_fit_fold_together(state, other));
+	return fold_rows(append(state, q + head, other_used - head, in_place));
+}
+
+bytea *
+eg_fit_with_sums(const bytea *old, const EgWriter *sums)
+{
+	uint32		used;
+	const char *p = used_bytes(old, &used);
+	Size		head = head_size(p);
+	Size		len = sums->buf.len;
+	Size		room = most_rows(len);
+	bytea	   *state;
+
+	if (head + len > MaxAllocSize - VARHDRSZ)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("the sums of engage_fit() need %zu MB, more than a value can hold",
+						len / (1024 * 1024)),
+				 errhint("Learn from fewer columns and categories.")));
+	room = Min(head + len + room + 1024, MaxAllocSize - VARHDRSZ);
+	state = palloc0(VARHDRSZ + room);
+	SET_VARSIZE(state, VARHDRSZ + room);
+	memcpy(VARDATA(state), p, head);
+	memcpy(VARDATA(state) + head, sums->buf.data, len);
+	put_u32_at(VARDATA(state), (uint32) (head + len));
+	put_u32_at(VARDATA(state) + 12, (uint32) len);
+	put_u32_at(VARDATA(state) + 16, most_rows(len));
+	return state;
+}
+
+bytea *
+eg_fit_fold_at(bytea *state, uint32 rows)
+{
+	put_u32_at(VARDATA(state) + 16, rows);
+	return state;
+}
+
+bytea *
+eg_fit_append_rows(bytea *state, const EgFitState *from)
+{
+	return append(state, (const char *) from->rows.data + from->rows.pos,
+				  from->rows.len - from->rows.pos, true);
 }
 
 void
@@ -449,5 +530,8 @@ eg_fit_open(const bytea *state, EgFitState *s)
 	s->task = eg_get_string(&r);
 	if (s->algorithm == NULL)
 		eg_corrupted(&r, "the algorithm's name is missing");
+	if (r.pos != head_size(p))
+		eg_corrupted(&r, "its head has another length than it says");
+	eg_reader_init(&s->sums, eg_get_bytes(&r, sums_size(p)), sums_size(p), EG_FIT_STATE);
 	s->rows = r;
 }

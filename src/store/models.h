@@ -67,6 +67,9 @@ typedef enum EgPrivilege
  */
 extern int64 eg_models_resolve(const char *reference);
 
+/* The same; and the experiment that routes the rows of 'churn', or 0 ('churn@1.2.0': never). */
+extern int64 eg_models_resolve_routed(const char *reference, int64 *experiment);
+
 /* The same with the whole version row (palloc'd). */
 extern EgVersionRow *eg_models_version(const char *reference, EgPrivilege privilege);
 

@@ -12,6 +12,7 @@
 #include "postgres.h"
 
 #include "miscadmin.h"
+#include "store/experiment.h"
 #include "store/registry.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
@@ -50,6 +51,12 @@ eg_models_drop(const EgModelRow *m)
 	eg_visit_write("DELETE FROM engage.version WHERE model_id = $1", "l", m->id);
 	eg_visit_write("DELETE FROM engage.deployment WHERE model_id = $1", "l", m->id);
 	eg_visit_write("DELETE FROM engage.privilege WHERE model_id = $1", "l", m->id);
+	eg_visit_write("DELETE FROM engage.wording WHERE model_id = $1", "l", m->id);
+	eg_visit_write("DELETE FROM engage.monitor WHERE model_id = $1", "l", m->id);
+	eg_visit_write("DELETE FROM engage.check_result WHERE model_id = $1", "l", m->id);
+	eg_visit_write("DELETE FROM engage.alert WHERE model_id = $1", "l", m->id);
+	eg_visit_write("DELETE FROM engage.prediction WHERE model_id = $1", "l", m->id);
+	eg_visit_write("DELETE FROM engage.experiment WHERE model_id = $1", "l", m->id);
 	eg_visit_write("DELETE FROM engage.model WHERE id = $1", "l", m->id);
 	eg_visit_end(&visit);
 	eg_models_event(m->id, m->name, NULL, "drop", NULL);
@@ -69,6 +76,7 @@ eg_models_drop_version(const EgModelRow *m, int64 version_id)
 			 errmsg("version %s of model \"%s\" is deployed", version, m->name),
 			 errhint("Deploy another version first, or drop the whole model: engage_drop('%s').",
 					 m->name)));
+	eg_experiment_check_drop(m, version_id, version);
 	eg_visit_begin(&visit);
 	eg_visit_write("DELETE FROM engage.artifact WHERE version_id = $1", "l", version_id);
 	eg_visit_write("DELETE FROM engage.version WHERE id = $1", "l", version_id);

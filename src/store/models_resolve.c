@@ -20,7 +20,7 @@
 #include "utils/numeric.h"
 
 #define BY_NAME \
-	"SELECT id, owner, deployed FROM engage.model WHERE name OPERATOR(pg_catalog.=) $1"
+	"SELECT id, owner, deployed, experiment FROM engage.model WHERE name OPERATOR(pg_catalog.=) $1"
 
 /* a number not given is -1 and matches all: 1.2 is the newest 1.2.x */
 #define BY_NUMBER \
@@ -114,9 +114,12 @@ eg_models_unknown_version(EgVisit *v, int64 model_id, const char *name, const ch
 			 n > 0 ? errhint("Its newest versions are: %s.", list.data) : 0));
 }
 
-/* Within a visit: the version's id, after the check of rights. */
+/*
+ * Within a visit: the version's id, after the check of rights.  experiment: id of the
+ * one that runs on a model named without a version, else 0.
+ */
 static int64
-resolve(EgVisit *v, const char *reference, EgPrivilege privilege)
+resolve(EgVisit *v, const char *reference, EgPrivilege privilege, int64 *experiment)
 {
 	static SPIPlanPtr by_name = NULL;
 	static SPIPlanPtr by_number = NULL;
@@ -138,6 +141,7 @@ resolve(EgVisit *v, const char *reference, EgPrivilege privilege)
 	table = SPI_tuptable;
 	model = eg_visit_int64(0, 1);
 	id = eg_visit_int64(0, 3);
+	*experiment = version == NULL ? eg_visit_int64(0, 4) : 0;
 	eg_models_require(
 		v, model, name,
 		NameStr(*DatumGetName(SPI_getbinval(table->vals[0], table->tupdesc, 2, &isnull))),
@@ -164,15 +168,23 @@ resolve(EgVisit *v, const char *reference, EgPrivilege privilege)
 }
 
 int64
-eg_models_resolve(const char *reference)
+eg_models_resolve_routed(const char *reference, int64 *experiment)
 {
 	EgVisit		visit;
 	int64		id;
 
 	eg_visit_begin_fast(&visit);
-	id = resolve(&visit, reference, EG_PRIV_USE);
+	id = resolve(&visit, reference, EG_PRIV_USE, experiment);
 	eg_visit_end(&visit);
 	return id;
+}
+
+int64
+eg_models_resolve(const char *reference)
+{
+	int64		experiment;
+
+	return eg_models_resolve_routed(reference, &experiment);
 }
 
 EgVersionRow *
@@ -180,10 +192,11 @@ eg_models_version(const char *reference, EgPrivilege privilege)
 {
 	EgVisit		visit;
 	int64		id;
+	int64		experiment;
 	EgVersionRow *row;
 
 	eg_visit_begin_fast(&visit);
-	id = resolve(&visit, reference, privilege);
+	id = resolve(&visit, reference, privilege, &experiment);
 	eg_visit_end(&visit);
 
 	row = eg_models_version_by_id(id);

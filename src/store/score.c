@@ -264,8 +264,8 @@ eg_scorer_has_values(const EgScorer *s)
 	return s->row_type == PG_UINT64_MAX;
 }
 
-const double *
-eg_scorer_values(EgScorer *s, TupleDesc desc, const Datum *values, const bool *nulls)
+int
+eg_scorer_vector(EgScorer *s, TupleDesc desc, const Datum *values, const bool *nulls)
 {
 	int			part = 0;
 
@@ -277,7 +277,13 @@ eg_scorer_values(EgScorer *s, TupleDesc desc, const Datum *values, const bool *n
 	if (s->route)
 		part = part_of_value(s, values[s->route_attno], nulls[s->route_attno]);
 	eg_binding_values(s->bindings[part], values, nulls, s->x);
-	return compute(s, part);
+	return part;
+}
+
+const double *
+eg_scorer_values(EgScorer *s, TupleDesc desc, const Datum *values, const bool *nulls)
+{
+	return compute(s, eg_scorer_vector(s, desc, values, nulls));
 }
 
 const double *

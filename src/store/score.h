@@ -48,6 +48,10 @@ extern bool eg_scorer_has_values(const EgScorer *s);
 extern const double *eg_scorer_values(EgScorer *s, TupleDesc desc, const Datum *values,
 									  const bool *nulls);
 
+/* Without the score: the row's features are in x; returns the part that would score it. */
+extern int	eg_scorer_vector(EgScorer *s, TupleDesc desc, const Datum *values,
+							 const bool *nulls);
+
 /* The same from numbers in the order of the features; error for other columns. */
 extern const double *eg_scorer_numbers(EgScorer *s, const float *x, int n);
 

@@ -30,6 +30,10 @@ typedef struct EgSourceSpec
 	const char *event;
 	const char *partition_by;
 	const EgSchema *schema;		/* given: encode with it instead of making one */
+
+	/* for a new schema that other models read from */
+	List	   *known;			/* of EgSchema *: keep their words, and their days as day 0 */
+	List	   *only;			/* of char *: columns that may be features; NIL: all */
 	uint64		hash_seed;		/* for EgSourceData.hash */
 
 	/*
@@ -40,6 +44,7 @@ typedef struct EgSourceSpec
 							 TupleDesc desc, const Datum *values, const bool *nulls);
 	void	   *row_hook_arg;
 	List	   *also;			/* of char *: columns row_hook wants as well; ignored when absent */
+	List	   *needed;			/* the same, but an error when absent */
 } EgSourceSpec;
 
 typedef enum EgTargetKind

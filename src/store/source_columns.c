@@ -331,7 +331,8 @@ make_schema(EgSourceReader *r, SelectList *list)
 		const char *name = NameStr(TupleDescAttr(list->source, i)->attname);
 
 		if (r->spec->features != NIL ? in_list(r->spec->features, name) :
-			!in_list(r->spec->exclude, name) && role_word(r, name) == NULL)
+			!in_list(r->spec->exclude, name) && role_word(r, name) == NULL &&
+			(r->spec->only == NIL || in_list(r->spec->only, name)))
 			add_feature(r, list, i);
 	}
 	eg_schema_finish(s);
@@ -389,6 +390,10 @@ eg_source_columns(EgSourceReader *r)
 		use_schema(r, &list);
 
 	/* what the caller's hook reads from the rows */
+	foreach(lc, spec->needed)
+	{
+		select_column(&list, require_column(r, list.source, lfirst(lc)));
+	}
 	foreach(lc, spec->also)
 	{
 		int			attno = find_column(r, list.source, lfirst(lc));

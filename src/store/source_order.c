@@ -122,6 +122,26 @@ sort_source(EgSourceReader *r, const uint64 *rank)
 	pfree(order);
 }
 
+/* The next column of that name and kind in a schema that is to be kept to, NULL: no more. */
+static const EgColumn *
+next_known(const EgSourceReader *r, const EgColumn *c, int *at)
+{
+	const List *known = r->spec->known;
+
+	while (*at < list_length(known))
+	{
+		const EgSchema *s = list_nth(known, (*at)++);
+		int			i;
+
+		for (i = 0; i < s->ncolumns; i++)
+		{
+			if (s->columns[i].kind == c->kind && strcmp(s->columns[i].name, c->name) == 0)
+				return &s->columns[i];
+		}
+	}
+	return NULL;
+}
+
 /* Days since the last date of the training rows, which are known only now. */
 static void
 settle_dates(EgSourceReader *r, Size ntrain)
@@ -133,12 +153,14 @@ settle_dates(EgSourceReader *r, Size ntrain)
 	for (k = 0; k < r->ndates; k++)
 	{
 		EgColumn   *c = &d->schema->columns[r->date_column[k]];
+		int			at = 0;
+		const EgColumn *known = next_known(r, c, &at);
 		double		last = -INFINITY;
 
 		for (i = 0; i < ntrain; i++)
 			if (r->dates[i * r->ndates + k] > last)
 				last = r->dates[i * r->ndates + k];
-		c->origin = isinf(last) ? 0 : last;
+		c->origin = known ? known->origin : isinf(last) ? 0 : last;
 		for (i = 0; i < d->x.nrows; i++)
 			eg_row(&d->x, i)[c->first] = eg_to_float(r->dates[i * r->ndates + k] - c->origin);
 	}
@@ -153,10 +175,25 @@ static void
 settle_categories(EgSourceReader *r, EgColumn *c, Size ntrain)
 {
 	EgSourceData *d = &r->data;
-	bool	   *keep = palloc0(Max(c->ncategories, 1));
+	const EgColumn *known;
+	int			at = 0;
+	bool	   *keep;
 	int32	   *map;
 	Size		i;
+	int			k;
 
+	while ((known = next_known(r, c, &at)) != NULL)
+	{
+		for (k = 0; k < known->ncategories; k++)
+			(void) eg_dict_add(c, known->categories[k], strlen(known->categories[k]));
+	}
+	keep = palloc0(Max(c->ncategories, 1));
+	at = 0;
+	while (c->ncategories > 0 && (known = next_known(r, c, &at)) != NULL)
+	{
+		for (k = 0; k < known->ncategories; k++)
+			keep[eg_column_code(c, known->categories[k], strlen(known->categories[k]))] = true;
+	}
 	for (i = 0; i < ntrain; i++)
 	{
 		float		code = eg_row(&d->x, i)[c->first];

@@ -16,30 +16,13 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
+#include "base/history.h"
 #include "engage.h"
-#include "store/progress.h"
 #include "store/rival.h"
-#include "store/train.h"
+#include "store/train_private.h"
 
-/* a partition value with fewer training rows uses the model for all rows */
-#define MIN_PART_ROWS		100
-
-#define SCORE_BLOCK			8192
-
-typedef struct TrainState
-{
-	const EgTrainSpec *spec;
-	EgRun	   *run;
-	EgSourceData *d;
-	EgTarget   *target;
-	void	   *params;
-	double	   *class_weights;
-	Size		rows[EG_NROWS]; /* of each kind, in this order the first ones */
-	Size		nlearn;			/* fit and validation rows */
-	Size		ntrain;			/* these and those for calibration; the rest is held out */
-	EgTrained  *result;
-	EgProgress	progress;
-} TrainState;
+/* and so does one with fewer rows of a class, if they have to be cut into folds */
+#define MIN_FOLD_ROWS		5
 
 void
 eg_train_check_weights(const EgTrainSpec *spec, const EgSourceData *d)
@@ -69,7 +52,7 @@ eg_train_check_weights(const EgTrainSpec *spec, const EgSourceData *d)
 
 /* Weight of each of the first n rows picked by rows (NULL: all), or NULL when all are 1. */
 static double *
-make_weights(const TrainState *s, const Size *rows, Size n)
+make_weights(const EgTrainState *s, const Size *rows, Size n)
 {
 	double	   *w;
 	Size		i;
@@ -88,8 +71,8 @@ make_weights(const TrainState *s, const Size *rows, Size n)
 	return w;
 }
 
-static double *
-pick(const double *v, const Size *rows, Size n)
+double *
+eg_pick(const double *v, const Size *rows, Size n)
 {
 	double	   *out;
 	Size		i;
@@ -116,13 +99,81 @@ eg_train_category_words(const EgSchema *s)
 	return words;
 }
 
+void
+eg_train_dataset(const EgTrainState *s, const Size *rows, const Size count[EG_NROWS],
+				 EgDataset *data, EgMatrix *aside)
+{
+	EgSourceData *d = s->d;
+	Size		learn = count[EG_ROWS_FIT] + count[EG_ROWS_VALID];
+	Size		n = learn + count[EG_ROWS_CALIBRATE] + count[EG_ROWS_CONFORMAL];
+	Size		i;
+
+	memset(data, 0, sizeof(EgDataset));
+	data->x = d->x;
+	data->x.nrows = n;
+	if (rows)
+	{
+		data->x.data = MemoryContextAllocHuge(CurrentMemoryContext,
+											  sizeof(float) * Max(n * d->x.ncols, 1));
+		for (i = 0; i < n; i++)
+			memcpy(eg_row(&data->x, i), eg_row(&d->x, rows[i]), sizeof(float) * d->x.ncols);
+	}
+	*aside = data->x;
+	aside->nrows = n - learn;
+	aside->data = eg_row(&data->x, learn);
+	data->x.nrows = learn;
+	data->nfit = count[EG_ROWS_FIT];
+	data->nvalid = count[EG_ROWS_VALID];
+	data->task = s->target->task;
+	data->nclasses = s->target->nlabels;
+	data->ncategories = d->schema->ncategories;
+	data->names = (const char *const *) d->schema->names;
+	data->categories = eg_train_category_words(d->schema);
+	data->role[EG_ROLE_TARGET] = eg_pick(d->target, rows, n);
+	data->role[EG_ROLE_WEIGHT] = make_weights(s, rows, n);
+	data->role[EG_ROLE_GROUP] = eg_pick(d->group, rows, n);
+	data->role[EG_ROLE_EVENT] = eg_pick(d->event, rows, n);
+	eg_members_dataset(s->members, rows, n, data);
+}
+
+/*
+ * Curves and intervals from the rows set apart, which follow the first `learn`
+ * ones.  What a stored member has learned from shows nothing.
+ */
+static void
+calibrate_aside(const EgTrainState *s, EgArtifact *a, const Size *rows, const EgDataset *data,
+				EgMatrix *aside, Size learn, const Size count[EG_NROWS])
+{
+	const double *weight = s->d->weight ? eg_pick(s->d->weight, rows, learn + aside->nrows) : NULL;
+	double	   *y = MemoryContextAllocHuge(CurrentMemoryContext,
+										   sizeof(double) * Max(aside->nrows, 1));
+	double	   *w = MemoryContextAllocHuge(CurrentMemoryContext,
+										   sizeof(double) * Max(aside->nrows, 1));
+	Size		used[2] = {0, 0};
+	Size		n = 0,
+				i;
+
+	for (i = 0; i < aside->nrows; i++)
+	{
+		if (!eg_members_unseen(s->members, rows ? rows[learn + i] : learn + i))
+			continue;
+		if (n < i)
+			memcpy(eg_row(aside, n), eg_row(aside, i), sizeof(float) * aside->ncols);
+		y[n] = data->role[EG_ROLE_TARGET][learn + i];
+		w[n++] = weight ? weight[learn + i] : 1;
+		used[i >= count[EG_ROWS_CALIBRATE]]++;
+	}
+	eg_members_check_interval(s->members, s->spec->interval, used[1], count[EG_ROWS_CONFORMAL]);
+	eg_calibrate_artifact(a, s->spec, aside, y, weight ? w : NULL, used[0], used[1]);
+}
+
 /*
  * Learn from the given rows (NULL: the first ntrain), of each kind as many as
  * count says; write the artifact.  Everything else is gone on return.
  */
 static void
-train_part(TrainState *s, const char *value, const Size *rows, const Size count[EG_NROWS],
-		   EgArtifactPart *out)
+train_part(EgTrainState *s, const char *value, const Size *rows, const Size count[EG_NROWS],
+		   const char *what, EgArtifactPart *out)
 {
 	MemoryContext result_context = CurrentMemoryContext;
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "engage training",
@@ -130,53 +181,45 @@ train_part(TrainState *s, const char *value, const Size *rows, const Size count[
 	const EgAlgorithm *algorithm = s->spec->algorithm;
 	EgSourceData *d = s->d;
 	Size		learn = count[EG_ROWS_FIT] + count[EG_ROWS_VALID];
-	Size		n = learn + count[EG_ROWS_CALIBRATE] + count[EG_ROWS_CONFORMAL];
-	EgDataset	data = {0};
+	EgDataset	data;
 	EgMatrix	aside;
 	EgArtifact	artifact = {0};
 	const char *library = NULL;
 	Size		library_len = 0;
-	Size		i;
+	StringInfoData estimate;
 
 	MemoryContextSwitchTo(context);
-	data.x = d->x;
-	data.x.nrows = n;
-	if (rows)
-	{
-		data.x.data = MemoryContextAllocHuge(context, sizeof(float) * Max(n * d->x.ncols, 1));
-		for (i = 0; i < n; i++)
-			memcpy(eg_row(&data.x, i), eg_row(&d->x, rows[i]), sizeof(float) * d->x.ncols);
-	}
-	aside = data.x;
-	aside.nrows = n - learn;
-	aside.data = eg_row(&data.x, learn);
-	data.x.nrows = learn;
-	data.nfit = count[EG_ROWS_FIT];
-	data.nvalid = count[EG_ROWS_VALID];
-	data.task = s->target->task;
-	data.nclasses = s->target->nlabels;
-	data.ncategories = d->schema->ncategories;
-	data.names = (const char *const *) d->schema->names;
-	data.categories = eg_train_category_words(d->schema);
-	data.role[EG_ROLE_TARGET] = pick(d->target, rows, n);
-	data.role[EG_ROLE_WEIGHT] = make_weights(s, rows, n);
-	data.role[EG_ROLE_GROUP] = pick(d->group, rows, n);
-	data.role[EG_ROLE_EVENT] = pick(d->event, rows, n);
-
+	eg_progress_start(&s->progress, s->run, what, "round");
+	eg_train_dataset(s, rows, count, &data, &aside);
 	artifact.algorithm = algorithm;
 	artifact.task = s->target->task;
 	artifact.schema = d->schema;
 	artifact.params = s->result->params;
+	s->run->history = value == NULL ? s->result->history : NULL;
 	artifact.model = algorithm->fit(&data, s->params, s->run);
+	s->run->history = NULL;
 	CHECK_FOR_INTERRUPTS();
-	eg_calibrate_artifact(&artifact, s->spec, &aside, data.role[EG_ROLE_TARGET] + learn,
-						  d->weight ? pick(d->weight, rows, n) + learn : NULL,
-						  count[EG_ROWS_CALIBRATE], count[EG_ROWS_CONFORMAL]);
+	if (s->spec->cross_folds > 0)
+	{
+		Size		n = eg_cross_calibrate(s, &artifact, rows, count, what);
+
+		if (value == NULL)
+			s->result->ncross = n;
+	}
+	else
+		calibrate_aside(s, &artifact, rows, &data, &aside, learn, count);
+	artifact.baseline = eg_baseline_make(&data.x, learn, d->schema->ncategories,
+										 s->spec->background);
 
 	if (algorithm->library_bytes)
 		library = algorithm->library_bytes(artifact.model, &library_len);
+	initStringInfo(&estimate);
+	if (algorithm->estimate)
+		algorithm->estimate(artifact.model, &estimate);
 
 	MemoryContextSwitchTo(result_context);
+	if (value == NULL)
+		s->result->estimate = pstrdup(estimate.data);
 	out->value = value ? pstrdup(value) : NULL;
 	out->bytes = eg_artifact_save(&artifact, &out->len);
 	if (library)
@@ -192,7 +235,7 @@ train_part(TrainState *s, const char *value, const Size *rows, const Size count[
 
 /* Rows of one partition value among the first ntrain, in order, and how many of each kind. */
 static Size *
-rows_of_value(const TrainState *s, int code, Size count[EG_NROWS])
+rows_of_value(const EgTrainState *s, int code, Size count[EG_NROWS])
 {
 	Size	   *rows;
 	Size		n = 0,
@@ -217,43 +260,39 @@ rows_of_value(const TrainState *s, int code, Size count[EG_NROWS])
 }
 
 static bool
-has_all_classes(const TrainState *s, const Size *rows, Size n)
+has_all_classes(const EgTrainState *s, const Size *rows, Size n, Size fewest)
 {
-	bool	   *seen = palloc0(sizeof(bool) * s->target->nlabels);
+	Size	   *count = palloc0(sizeof(Size) * s->target->nlabels);
 	int			nseen = 0;
 	Size		i;
 
 	for (i = 0; i < n; i++)
-	{
-		int			c = s->target->cls[rows[i]];
-
-		nseen += !seen[c];
-		seen[c] = true;
-	}
-	pfree(seen);
+		nseen += ++count[s->target->cls[rows[i]]] == fewest;
+	pfree(count);
 	return nseen == s->target->nlabels;
 }
 
 /* Enough rows, and something to tell apart? */
 static bool
-part_is_learnable(const TrainState *s, const Size *rows, const Size count[EG_NROWS])
+part_is_learnable(const EgTrainState *s, const Size *rows, const Size count[EG_NROWS])
 {
 	Size		nfit = count[EG_ROWS_FIT];
+	bool		cross = s->spec->cross_folds > 0;
 	Size		i;
 
-	if (nfit < MIN_PART_ROWS ||
-		(s->spec->interval > 0 &&
-		 count[EG_ROWS_CONFORMAL] < eg_conformal_rows_needed(s->spec->interval)))
+	if (nfit < EG_MIN_PART_ROWS ||
+		(s->spec->interval > 0 && (cross ? nfit : count[EG_ROWS_CONFORMAL]) <
+		 eg_conformal_rows_needed(s->spec->interval)))
 		return false;
-	if (s->spec->calibrate)
+	if (s->spec->calibrate && !cross)
 	{
 		const Size *first = rows + nfit + count[EG_ROWS_VALID];
 
-		if (!has_all_classes(s, first, count[EG_ROWS_CALIBRATE]))
+		if (!has_all_classes(s, first, count[EG_ROWS_CALIBRATE], 1))
 			return false;
 	}
 	if (s->target->nlabels > 0)
-		return has_all_classes(s, rows, nfit);
+		return has_all_classes(s, rows, nfit, cross ? MIN_FOLD_ROWS : 1);
 	for (i = 1; i < nfit; i++)
 	{
 		if (s->d->target[rows[i]] != s->d->target[rows[0]])
@@ -264,7 +303,7 @@ part_is_learnable(const TrainState *s, const Size *rows, const Size count[EG_NRO
 
 /* One model for all rows, and one for each partition value that has enough of them. */
 static void
-train_parts(TrainState *s)
+train_parts(EgTrainState *s)
 {
 	EgTrained  *r = s->result;
 	EgColumn   *column = &s->d->partition_column;
@@ -274,8 +313,7 @@ train_parts(TrainState *s)
 
 	r->parts = palloc0(sizeof(EgArtifactPart) * (nvalues + 1));
 	r->part_rows = palloc0(sizeof(Size) * (nvalues + 1));
-	eg_progress_start(&s->progress, s->run, psprintf("training %s", s->spec->model), "round");
-	train_part(s, NULL, NULL, s->rows, &r->parts[0]);
+	train_part(s, NULL, NULL, s->rows, psprintf("training %s", s->spec->model), &r->parts[0]);
 	r->part_rows[0] = s->ntrain;
 	r->nparts = 1;
 
@@ -285,10 +323,10 @@ train_parts(TrainState *s)
 
 		if (part_is_learnable(s, rows, count))
 		{
-			eg_progress_start(&s->progress, s->run,
-							  psprintf("training %s for %s, %d of %d", s->spec->model,
-									   column->categories[code], code + 1, nvalues), "round");
-			train_part(s, column->categories[code], rows, count, &r->parts[r->nparts]);
+			train_part(s, column->categories[code], rows, count,
+					   psprintf("training %s for %s, %d of %d", s->spec->model,
+								column->categories[code], code + 1, nvalues),
+					   &r->parts[r->nparts]);
 			r->part_rows[r->nparts++] = count[EG_ROWS_FIT] + count[EG_ROWS_VALID] +
 				count[EG_ROWS_CALIBRATE] + count[EG_ROWS_CONFORMAL];
 		}
@@ -296,98 +334,6 @@ train_parts(TrainState *s)
 			r->nfallback++;
 		pfree(rows);
 	}
-}
-
-/* Part that scores each held-out row: its own value's, or 0. */
-static int *
-part_of_code(const TrainState *s)
-{
-	EgColumn   *column = &s->d->partition_column;
-	int		   *map = palloc0(sizeof(int) * Max(column->ncategories, 1));
-	int			i;
-
-	for (i = 1; i < s->result->nparts; i++)
-		map[eg_column_code(column, s->result->parts[i].value, strlen(s->result->parts[i].value))] =
-			i;
-	return map;
-}
-
-/* Coverage and size of the intervals of the held-out rows. */
-static void
-measure_intervals(TrainState *s, EgArtifact **parts, const int *map)
-{
-	EgTrained  *r = s->result;
-	EgHeldOut  *h = &r->test;
-	double		size;
-	Size		i;
-
-	r->coverage = r->interval_size = NAN;
-	if (h->n == 0)
-		return;
-	r->coverage = r->interval_size = 0;
-	for (i = 0; i < h->n; i++)
-	{
-		int			code = map ? s->d->partition[s->ntrain + i] : -1;
-		EgArtifact *a = parts[code >= 0 ? map[code] : 0];
-
-		r->coverage += eg_conformal_covers(a->conformal, h->score + i * h->width, h->width,
-										   h->truth[i], &size);
-		r->interval_size += size;
-	}
-	r->coverage /= h->n;
-	r->interval_size /= h->n;
-}
-
-static void
-score_held_out(TrainState *s)
-{
-	EgTrained  *r = s->result;
-	EgSourceData *d = s->d;
-	EgHeldOut  *h = &r->test;
-	Size		first = s->ntrain;
-	MemoryContext old = CurrentMemoryContext;
-	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "engage held-out scores",
-												  ALLOCSET_DEFAULT_SIZES);
-	EgArtifact **parts;
-	int		   *map = NULL;
-	Size		i;
-	int			p;
-
-	MemoryContextSwitchTo(context);
-	parts = palloc(sizeof(EgArtifact *) * r->nparts);
-	for (p = 0; p < r->nparts; p++)
-		parts[p] = eg_artifact_load(r->parts[p].bytes, r->parts[p].len);
-	if (r->nparts > 1)
-		map = part_of_code(s);
-	MemoryContextSwitchTo(old);
-
-	h->n = d->x.nrows - first;
-	h->width = parts[0]->algorithm->width(parts[0]->model);
-	h->score = MemoryContextAllocHuge(old, sizeof(double) * Max(h->n * h->width, 1));
-	h->truth = pick(d->target + first, NULL, 0);
-	h->weight = d->weight ? d->weight + first : NULL;
-	h->group = d->group ? d->group + first : NULL;
-	h->event = d->event ? d->event + first : NULL;
-
-	if (map == NULL)
-	{
-		for (i = 0; i < h->n; i += SCORE_BLOCK)
-		{
-			CHECK_FOR_INTERRUPTS();
-			eg_artifact_predict(parts[0], eg_row(&d->x, first + i), Min(SCORE_BLOCK, h->n - i),
-								h->score + i * h->width);
-		}
-	}
-	for (i = 0; map && i < h->n; i++)
-	{
-		int			code = d->partition[first + i];
-		EgArtifact *a = parts[code >= 0 ? map[code] : 0];
-
-		eg_artifact_predict(a, eg_row(&d->x, first + i), 1, h->score + i * h->width);
-	}
-	if (parts[0]->conformal)
-		measure_intervals(s, parts, map);
-	MemoryContextDelete(context);
 }
 
 EgSourceSpec
@@ -414,7 +360,7 @@ eg_train_source(const EgTrainSpec *spec, const EgSplit *split)
 }
 
 static void
-check_parts(const TrainState *s)
+check_parts(const EgTrainState *s)
 {
 	const EgTrained *r = s->result;
 
@@ -431,11 +377,12 @@ check_parts(const TrainState *s)
 }
 
 static void
-train_steps(TrainState *s)
+train_steps(EgTrainState *s)
 {
 	const EgTrainSpec *spec = s->spec;
 	EgRun	   *run = s->run;
 	EgTrained  *r = s->result;
+	const Jsonb *frozen = spec->frozen_split;
 	EgSourceSpec source;
 	EgRival    *rival = NULL;
 	EgSourceData *d;
@@ -445,8 +392,12 @@ train_steps(TrainState *s)
 	Size		nrows,
 				i;
 
-	r->split = eg_split_from_json(spec->frozen_split, (uint64) spec->seed, spec->test_size);
+	if (frozen == NULL && s->members)
+		frozen = eg_members_split(s->members, spec);
+	r->split = eg_split_from_json(frozen, (uint64) spec->seed, spec->test_size);
 	source = eg_train_source(spec, r->split);
+	if (s->members)
+		eg_members_source(s->members, &source);
 	if (spec->champion)
 		rival = eg_rival_start(spec, &source, run);
 
@@ -458,6 +409,8 @@ train_steps(TrainState *s)
 	r->fingerprint = d->fingerprint;
 	r->query = d->query;
 	eg_train_check_weights(spec, d);
+	if (s->members)
+		eg_members_check_columns(s->members, d->schema);
 	if (d->schema->nfeatures == 0 && !(spec->algorithm->flags & EG_NO_FEATURES))
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("source \"%s\" has no feature columns", spec->source),
@@ -470,6 +423,8 @@ train_steps(TrainState *s)
 	r->labels = s->target->labels;
 
 	eg_check_calibration(spec, r->task);
+	if (s->members)
+		eg_members_check_target(s->members, s->target);
 
 	validation = spec->algorithm->validation ? spec->algorithm->validation(s->params, r->task) : 0;
 	part = eg_split_rows(r->split, d, s->target->cls, r->nlabels, r->labels,
@@ -498,9 +453,11 @@ train_steps(TrainState *s)
 	d->schema->target = pstrdup(spec->target);
 	d->schema->nlabels = r->nlabels;
 	d->schema->labels = r->labels;
+	if (s->members)
+		eg_members_bind(s->members, s);
 
 	train_parts(s);
-	score_held_out(s);
+	eg_train_score(s);
 
 	/* the matrix is the bulk of the memory; what follows needs it no more */
 	pfree(d->x.data);
@@ -510,14 +467,16 @@ train_steps(TrainState *s)
 EgTrained *
 eg_train(const EgTrainSpec *spec, EgRun *run)
 {
-	TrainState	s = {0};
+	EgTrainState	s = {0};
 	StringInfoData params;
 
 	s.spec = spec;
 	s.run = run;
 	s.result = palloc0(sizeof(EgTrained));
+	s.result->history = eg_history_create();
 	s.params = eg_params_parse(spec->algorithm->params, spec->algorithm->params_size, spec->params,
 							   spec->algorithm->name);
+	s.members = eg_members_resolve(spec, s.params);
 	initStringInfo(&params);
 	eg_params_to_json(spec->algorithm->params, s.params, &params);
 	s.result->params = params.data;

@@ -40,7 +40,9 @@ typedef struct EgTrainSpec
 	const char *event;			/* survival */
 	const char *partition_by;
 	double		interval;		/* level of intervals, 0: none */
+	int			cross_folds;	/* of intervals without rows set apart, 0: some are */
 	const char *calibrate;		/* "sigmoid", "isotonic" or NULL */
+	int			background;		/* training rows to store with the model */
 
 	const Jsonb *frozen_split;	/* of the model's first version, or NULL */
 	EgCompiled *champion;		/* deployed version to score on the same rows, or NULL */
@@ -77,15 +79,21 @@ typedef struct EgTrained
 	Size		nvalid;
 	uint64		fingerprint;
 	char	   *query;
+	EgHistory  *history;		/* of the model for all rows */
 
 	EgHeldOut	test;			/* the new version's */
 	EgHeldOut	rival;			/* the champion's, on the same rows; n = 0 when not comparable */
 	const char *not_comparable; /* why, or NULL */
 
+	Size		nseen;			/* held-out rows that a stored member may have learned from */
+	List	   *lent;			/* of char *: stored members that are not the user's own */
+
 	Size		ncalibrate;		/* rows that curves were fitted to, none of nfit and nvalid */
 	Size		nconformal;		/* rows that intervals were fitted to, none of the above */
+	Size		ncross;			/* rows whose scores out of fold they were fitted to instead */
 	double		coverage;		/* share of the held-out rows that their interval or set holds */
 	double		interval_size;	/* its mean width, or number of classes */
+	char	   *estimate;		/* what fit() measured by itself, members of a JSON object, or "" */
 } EgTrained;
 
 /*
@@ -100,6 +108,9 @@ extern void eg_train_check_weights(const EgTrainSpec *spec, const EgSourceData *
 
 /* What to read for a training, hashed by the split's seed. */
 extern EgSourceSpec eg_train_source(const EgTrainSpec *spec, const EgSplit *split);
+
+/* a partition value with fewer rows to learn from uses the model for all rows */
+#define EG_MIN_PART_ROWS	100
 
 /* For EgDataset.categories: the words of each feature that is a category. */
 extern const char *const *const *eg_train_category_words(const EgSchema *s);
@@ -162,5 +173,13 @@ extern uint64 *eg_part_ranks(const EgTrainSpec *spec, const EgSourceData *d, con
 extern void eg_calibrate_artifact(EgArtifact *a, const EgTrainSpec *spec, const EgMatrix *x,
 								  const double *truth, const double *weight, Size ncalibrate,
 								  Size nconformal);
+
+/*
+ * Fit curves and intervals to scores out of fold of n rows, all rows to both;
+ * a fold's intervals see the curves of the others (train_cross.c).
+ */
+extern void eg_cross_fit(EgArtifact *a, const EgTrainSpec *spec, const double *truth,
+						 const double *score, const double *weight, const int32 *fold, int nfolds,
+						 Size n);
 
 #endif							/* EG_TRAIN_H */

@@ -7,6 +7,7 @@
  * neither fitted nor used for early stopping, and with both the curves have
  * half of the rows and the intervals the others.  A row's use follows from its
  * hash, independently of what came before, so equal keys stay together.
+ * With cross_folds nothing is set apart (train_cross.c).
  *
  *-------------------------------------------------------------------------
  */
@@ -23,8 +24,6 @@
 
 /* share of the training rows for curves, intervals, or both */
 #define CALIBRATION_SHARE	0.2
-
-#define SCORE_BLOCK			8192
 
 void
 eg_check_calibration(const EgTrainSpec *spec, EgTask task)
@@ -44,7 +43,7 @@ eg_check_calibration(const EgTrainSpec *spec, EgTask task)
 double
 eg_validation_share(const EgTrainSpec *spec, double validation)
 {
-	if (spec->calibrate == NULL && spec->interval <= 0)
+	if ((spec->calibrate == NULL && spec->interval <= 0) || spec->cross_folds > 0)
 		return validation;
 	return validation + (1 - validation) * CALIBRATION_SHARE;
 }
@@ -106,10 +105,11 @@ eg_calibrate_artifact(EgArtifact *a, const EgTrainSpec *spec, const EgMatrix *x,
 	if (spec->calibrate == NULL && spec->interval <= 0)
 		return;
 	score = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(double) * Max(n * width, 1));
-	for (i = 0; i < n; i += SCORE_BLOCK)
+	for (i = 0; i < n; i += EG_SCORE_BLOCK)
 	{
 		CHECK_FOR_INTERRUPTS();
-		a->algorithm->predict(a->model, eg_row(x, i), Min(SCORE_BLOCK, n - i), score + i * width);
+		a->algorithm->predict(a->model, eg_row(x, i), Min(EG_SCORE_BLOCK, n - i),
+							  score + i * width);
 	}
 	if (spec->calibrate)
 	{

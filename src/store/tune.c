@@ -27,7 +27,7 @@
 #include "store/registry.h"
 #include "store/tune.h"
 
-#define TRAIN_ARGS			19
+#define TRAIN_ARGS			22
 
 /* NaN is an SQL NULL */
 static const char *
@@ -197,7 +197,7 @@ eg_tune_train(const EgTuneTraining *t)
 	static const Oid types[TRAIN_ARGS] = {
 		TEXTOID, TEXTOID, TEXTOID, TEXTOID, JSONBOID, TEXTOID, TEXTOID, TEXTARRAYOID,
 		TEXTARRAYOID, TEXTOID, TEXTOID, FLOAT8OID, TEXTOID, INT8OID, TEXTOID, FLOAT8OID, TEXTOID,
-		TEXTOID, TEXTOID
+		TEXTOID, TEXTOID, TEXTOID, FLOAT8OID, TEXTOID
 	};
 	MemoryContext caller = CurrentMemoryContext;
 	Datum		values[TRAIN_ARGS] = {0};
@@ -231,12 +231,17 @@ eg_tune_train(const EgTuneTraining *t)
 	set_text(values, nulls, 16, t->positive);
 	set_text(values, nulls, 17, t->group_by);
 	set_text(values, nulls, 18, t->event);
+	set_text(values, nulls, 19, t->partition_by);
+	values[20] = Float8GetDatum(t->interval);
+	nulls[20] = t->interval > 0 ? ' ' : 'n';
+	set_text(values, nulls, 21, t->calibrate);
 	sql = psprintf("SELECT version, task, rows_train, rows_test, deployed, metrics"
 				   " FROM %s.engage_train(model => $1, source => $2, target => $3,"
 				   " algorithm => $4, params => $5, task => $6, key => $7, features => $8,"
 				   " exclude => $9, weight => $10, class_weight => $11, test_size => $12,"
 				   " split => $13, seed => $14, deploy => $15, min_improvement => $16,"
-				   " positive => $17, group_by => $18, event => $19)",
+				   " positive => $17, group_by => $18, event => $19, partition_by => $20,"
+				   " intervals => $21, calibrate => $22)",
 				   quote_identifier(get_namespace_name(t->functions)));
 
 	SPI_connect();

@@ -73,6 +73,9 @@ typedef struct EgTuneTraining
 	const char *positive;
 	const char *group_by;
 	const char *event;
+	const char *partition_by;
+	double		interval;		/* 0: none */
+	const char *calibrate;
 } EgTuneTraining;
 
 typedef struct EgTuneTrained

@@ -16,10 +16,9 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
+#include "store/folds.h"
 #include "store/progress.h"
 #include "store/update.h"
-
-#define SCORE_BLOCK			8192
 
 typedef struct UpdateState
 {
@@ -192,6 +191,32 @@ arrange(UpdateState *s)
 	pfree(part);
 }
 
+/*
+ * Without rows set apart: the model has not learned from the n new rows yet,
+ * so what it says of them now is as good as out of fold.
+ */
+static void
+calibrate_before(UpdateState *s, EgArtifact *a, Size n)
+{
+	EgSourceData *d = s->d;
+	int			width = a->algorithm->width(a->model);
+	double	   *score = MemoryContextAllocHuge(CurrentMemoryContext,
+											   sizeof(double) * Max(n * width, 1));
+	int			nfolds = Max((int) Min((Size) s->spec->cross_folds, n), 1);
+	Size		i;
+
+	for (i = 0; i < n; i += EG_SCORE_BLOCK)
+	{
+		CHECK_FOR_INTERRUPTS();
+		a->algorithm->predict(a->model, eg_row(&d->x, i), Min(EG_SCORE_BLOCK, n - i),
+							  score + i * width);
+	}
+	eg_cross_fit(a, s->spec, d->target, score, d->weight,
+				 eg_folds_shuffled(d->hash, s->target.cls, a->schema->nlabels, n, nfolds,
+								   (uint64) s->spec->seed), nfolds, n);
+	s->result->ncross = n;
+}
+
 /* Learn on, in a context of its own; what stays is the artifact. */
 static void
 learn(UpdateState *s)
@@ -229,31 +254,34 @@ learn(UpdateState *s)
 	data.role[EG_ROLE_WEIGHT] = weight;
 	data.role[EG_ROLE_GROUP] = d->group;
 	data.role[EG_ROLE_EVENT] = d->event;
+	if (s->spec->cross_folds > 0)
+		calibrate_before(s, a, n);
 	a->algorithm->update(a->model, &data, s->run);
 	CHECK_FOR_INTERRUPTS();
 
 	aside.data = eg_row(&d->x, n);
 	aside.nrows = s->ntrain - n;
-	eg_calibrate_artifact(a, s->spec, &aside, d->target + n, d->weight ? d->weight + n : NULL,
-						  r->ncalibrate, r->nconformal);
+	if (s->spec->cross_folds == 0)
+		eg_calibrate_artifact(a, s->spec, &aside, d->target + n, d->weight ? d->weight + n : NULL,
+							  r->ncalibrate, r->nconformal);
 	MemoryContextSwitchTo(result_context);
 	r->parts = palloc0(sizeof(EgArtifactPart));
 	r->part_rows = palloc(sizeof(Size));
 	r->part_rows[0] = s->ntrain;
 	r->nparts = 1;
+	a->scores = NULL;
 	r->parts[0].bytes = eg_artifact_save(a, &r->parts[0].len);
 	MemoryContextDelete(context);
 }
 
-/* Held-out rows, scored by one of the two models. */
+/* Rows from the first to the last before end, scored by one of the two models. */
 static void
-score(const UpdateState *s, const EgArtifact *a, EgHeldOut *h)
+score(const UpdateState *s, const EgArtifact *a, Size first, Size end, EgHeldOut *h)
 {
 	EgSourceData *d = s->d;
-	Size		first = s->ntrain;
 	Size		i;
 
-	h->n = d->x.nrows - first;
+	h->n = end - first;
 	h->width = a->algorithm->width(a->model);
 	h->score = MemoryContextAllocHuge(CurrentMemoryContext,
 									  sizeof(double) * Max(h->n * h->width, 1));
@@ -261,10 +289,10 @@ score(const UpdateState *s, const EgArtifact *a, EgHeldOut *h)
 	h->weight = d->weight ? d->weight + first : NULL;
 	h->group = d->group ? d->group + first : NULL;
 	h->event = d->event ? d->event + first : NULL;
-	for (i = 0; i < h->n; i += SCORE_BLOCK)
+	for (i = 0; i < h->n; i += EG_SCORE_BLOCK)
 	{
 		CHECK_FOR_INTERRUPTS();
-		eg_artifact_predict(a, eg_row(&d->x, first + i), Min(SCORE_BLOCK, h->n - i),
+		eg_artifact_predict(a, eg_row(&d->x, first + i), Min(EG_SCORE_BLOCK, h->n - i),
 							h->score + i * h->width);
 	}
 }
@@ -284,12 +312,31 @@ measure_intervals(EgTrained *r, const EgConformal *c)
 	}
 }
 
+/* How the scores are distributed goes with the model: those of held-out rows if there are any. */
+static void
+keep_scores(UpdateState *s, const EgArtifact *now)
+{
+	EgArtifactPart *part = &s->result->parts[0];
+	EgScoredRows rows = EG_SCORED_HELD_OUT;
+	EgHeldOut	h = s->result->test;
+	EgScoreBaseline *scores;
+
+	if (h.n == 0)
+	{
+		rows = EG_SCORED_TRAINING;
+		score(s, now, 0, Min(s->ntrain, EG_BASELINE_ROWS), &h);
+	}
+	scores = eg_scores_make(h.score, h.n, h.width, rows);
+	part->bytes = eg_artifact_with_scores(part->bytes, part->len, scores, &part->len);
+}
+
 static void
 update_steps(UpdateState *s)
 {
 	EgTrained  *r = s->result;
 	EgSourceSpec source;
 	EgArtifact *now;
+	Size		nrows;
 
 	r->split = eg_split_from_json(s->spec->frozen_split, (uint64) s->spec->seed,
 								  s->spec->test_size);
@@ -313,8 +360,10 @@ update_steps(UpdateState *s)
 	eg_progress_start(&s->progress, s->run, psprintf("updating %s", s->spec->model), "round");
 	learn(s);
 	now = eg_artifact_load(r->parts[0].bytes, r->parts[0].len);
-	score(s, now, &r->test);
-	score(s, s->old, &r->rival);
+	nrows = s->d->x.nrows;
+	score(s, now, s->ntrain, nrows, &r->test);
+	score(s, s->old, s->ntrain, nrows, &r->rival);
+	keep_scores(s, now);
 	if (r->split->refrozen)
 		r->not_comparable = "it may have learned from these rows";
 	if (now->conformal)
@@ -322,6 +371,22 @@ update_steps(UpdateState *s)
 
 	pfree(s->d->x.data);
 	s->d->x.data = NULL;
+}
+
+/* Before anything is read: does this very model know enough to learn on? */
+static void
+check_obstacle(const UpdateState *s)
+{
+	const EgAlgorithm *algorithm = s->old->algorithm;
+	const char *obstacle = algorithm->update_obstacle ?
+		algorithm->update_obstacle(s->old->model) : NULL;
+
+	if (obstacle != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("model \"%s\" cannot be updated with new rows", s->spec->model),
+				 errdetail("%s", obstacle),
+				 errhint("Train a new version with engage_retrain() or engage_train().")));
 }
 
 EgTrained *
@@ -333,6 +398,7 @@ eg_update(const EgTrainSpec *spec, const EgArtifactPart *base, EgRun *run)
 	s.base = base;
 	s.run = run;
 	s.old = eg_artifact_load(base->bytes, base->len);
+	check_obstacle(&s);
 	s.result = palloc0(sizeof(EgTrained));
 	s.result->params = s.old->params;
 	PG_TRY();

@@ -16,8 +16,9 @@ use Test::More;
 my $seed = $ARGV[0] // 1;
 my $mutants = $ARGV[1] // 500;
 
-# data corrupted, not supported, limits, cancelled; wrong values, names, texts, JSON, columns, numbers; no memory
-my %clean = map { $_ => 1 } qw(XX001 0A000 54000 57014 22023 42602 42701 42703 42804 22021 22P02 22P05 22000 22003
+# data corrupted, not supported, limits, cancelled; wrong values, names, texts, JSON, columns, numbers; no memory;
+# no background rows
+my %clean = map { $_ => 1 } qw(55000 XX001 0A000 54000 57014 22023 42602 42701 42703 42804 22021 22P02 22P05 22000 22003
 	22030 22032 22004 22007 22008 53200 42704 42883 38000);
 
 # ---------------------------------------------------------------------------
@@ -109,16 +110,34 @@ CREATE TABLE small AS SELECT i AS id, i % 7 AS n, (i * 37 % 101)::float8 AS x,
 	CASE WHEN i % 11 > 0 THEN 'c' || i % 5 END AS c, date '2024-01-01' + i AS d, ARRAY[i % 3, i % 4]::float4[] AS v,
 	(i * 37 % 101 > 50) <> (i % 5 = 1) AS y, i % 3 AS k, i % 20 AS q
 FROM generate_series(1, 400) i;
-SELECT engage_train('fuzz_bin', 'small', target => 'y', key => 'id', exclude => '{k,q}', params => '{"n_estimators":3,"max_depth":3}');
+SELECT engage_train('fuzz_bin', 'small', target => 'y', key => 'id', exclude => '{k,q}', params => '{"n_estimators":3,"max_depth":3}',
+	background => 3);
 SELECT engage_train('fuzz_multi', 'small', target => 'k', key => 'id', exclude => '{y,q,d,v}', task => 'multiclass',
-	params => '{"n_estimators":2,"max_depth":2,"max_cat_to_onehot":1}');
+	params => '{"n_estimators":2,"max_depth":2,"max_cat_to_onehot":1}', background => 0);
 SELECT engage_train('fuzz_quant', 'small', target => 'x', key => 'id', exclude => '{y,q,c,v}', task => 'quantile',
-	params => '{"n_estimators":2,"max_depth":2,"min_child_weight":5}');
-SELECT engage_train('fuzz_plain', 'small', target => 'y', key => 'id', features => '{n,x}', params => '{"n_estimators":3,"max_depth":3}');
+	params => '{"n_estimators":2,"max_depth":2,"min_child_weight":5}', background => 2);
+SELECT engage_train('fuzz_plain', 'small', target => 'y', key => 'id', features => '{n,x}', params => '{"n_estimators":3,"max_depth":3}',
+	background => 0);
 SELECT engage_train('fuzz_dart', 'small', target => 'x', key => 'id', features => '{n,c}',
-	params => '{"n_estimators":3,"max_depth":2,"booster":"dart","rate_drop":0.5}');
+	params => '{"n_estimators":3,"max_depth":2,"booster":"dart","rate_drop":0.5}', background => 1);
 
-CREATE TABLE mutant (id int, kind text, arguments text, data text, outcome text, message text);
+-- the other sections: curves, intervals, and a seal
+SELECT engage_train('fuzz_isotonic', 'small', target => 'y', key => 'id', features => '{n,x}', params => '{"n_estimators":2,"max_depth":2}',
+	calibrate => 'isotonic', intervals => 0.8, background => 0);
+SELECT engage_train('fuzz_sigmoid', 'small', target => 'k', key => 'id', features => '{n,c}', task => 'multiclass',
+	algorithm => 'naive_bayes', calibrate => 'sigmoid', intervals => 0.8, background => 1);
+SELECT engage_train('fuzz_range', 'small', target => 'x', key => 'id', features => '{n,c}', algorithm => 'linear_regression',
+	intervals => 0.8, background => 1);
+
+-- models within models: other columns, words, days and classes; calibrated; three levels
+SELECT engage_train('fuzz_no', 'small', target => 'y', key => 'id', features => '{n,c,d}', algorithm => 'logistic_regression', positive => 'false', background => 0);
+SELECT engage_train('fuzz_ens', 'SELECT * FROM small WHERE id > 30 AND c <> ''c3''', target => 'y', key => 'id', exclude => '{k,q,v}', algorithm => 'ensemble', background => 0,
+	params => '{"method":"average","members":["fuzz_no","fuzz_isotonic",{"algorithm":"naive_bayes"}]}');
+SELECT engage_train('fuzz_nest', 'small', target => 'y', key => 'id', algorithm => 'ensemble', background => 0,
+	params => '{"method":"stacking","trust":true,"members":["fuzz_ens","fuzz_no"]}');
+SELECT engage_drop('fuzz_no');
+
+CREATE TABLE mutant (id int PRIMARY KEY, kind text, arguments text, data text, outcome text, message text);
 
 -- try one mutant of a model; what happened as SQLSTATE, 'fine' when it scored
 CREATE FUNCTION try_model(id int, arguments text, data bytea) RETURNS text[] LANGUAGE plpgsql AS $$
@@ -140,6 +159,22 @@ BEGIN
 			PERFORM engage_predict('mutant', '{}'::jsonb);
 		EXCEPTION WHEN undefined_column OR datatype_mismatch OR data_exception THEN
 			NULL;	-- the mutant has other columns
+		END;
+		step := 'drift';
+		BEGIN
+			PERFORM engage_baseline('mutant');
+			PERFORM engage_drift('mutant', 'small');
+		EXCEPTION WHEN undefined_column OR datatype_mismatch OR data_exception OR feature_not_supported
+				OR object_not_in_prerequisite_state THEN
+			NULL;
+		END;
+		step := 'explain';
+		BEGIN
+			PERFORM engage_explain_json('mutant', s, method => m) FROM small s, unnest('{auto,sampled}'::text[]) m LIMIT 6;
+			PERFORM engage_interactions('mutant', s) FROM small s LIMIT 2;
+		EXCEPTION WHEN undefined_column OR datatype_mismatch OR data_exception OR feature_not_supported
+				OR object_not_in_prerequisite_state THEN
+			NULL;	-- other columns, no background, no interactions
 		END;
 		step := 'export';
 		IF arguments = '' THEN
@@ -210,6 +245,7 @@ sub campaign
 {
 	my ($what, $call, $hex, @list) = @_;
 	my $first = $next + 1;
+	my $seconds = 100 + int(@list / 10);	# one that does not end is a finding, too
 	my $sql = "\\copy mutant (id, kind, arguments, data) FROM STDIN CSV\n";
 
 	foreach (@list)
@@ -223,7 +259,7 @@ sub campaign
 SET engage.progress = off;
 SET engage.threads = 1;
 SET engage.max_memory = '64MB';
-SET statement_timeout = '100s';
+SET statement_timeout = '${seconds}s';
 DO \$\$
 DECLARE
 	m record;
@@ -280,7 +316,10 @@ my $categories = ', categories => \'{"c": ["c0", "c1", "c2", "c3", "c4"]}\'';
 my %arguments = (fuzz_bin => $categories, fuzz_multi => $categories, fuzz_quant => ', target => \'x\'',
 	fuzz_plain => ', target => \'y\'', fuzz_dart => $categories);
 
-my @own = map { [ '', exported($_, 'engage') ] } @models;
+my @own = map { [ '', exported($_, 'engage') ] } @models, qw(fuzz_isotonic fuzz_sigmoid fuzz_range fuzz_ens fuzz_nest);
+push @own, [ '', pack('H*', $pg->query("SELECT encode(engage_fit('naive_bayes', y, ROW(n, x)), 'hex') FROM small WHERE id <= 20")) ];
+is(join(' ', grep { my $tag = $_; grep { $_->[1] =~ /$tag/ } @own } qw(CALB CONF BASE SCOR SEAL)), 'CALB CONF BASE SCOR SEAL',
+	'every section is there to be damaged');
 campaign('own format, whole', 'try_model(m.id, m.arguments, decode(m.data, \'hex\'))', 1, @own);
 is($pg->query("SELECT count(*) FROM mutant WHERE outcome = 'fine'"), scalar @own, 'and those are imported');
 campaign('own format, checksum as it was', 'try_model(m.id, m.arguments, decode(m.data, \'hex\'))', 1,
@@ -392,6 +431,176 @@ campaign('parameters', 'try_params(m.id, m.arguments, m.data)', 0, map {
 		chance(40) ? '{' . join(',', @members) . '}' : json_value(0) ];
 } 1 .. $mutants);
 
+# ---------------------------------------------------------------------------
+# States of aggregates, and models as values: anybody may call these functions with any bytes
+# ---------------------------------------------------------------------------
+
+# An aggregate of one's own runs a combine and a final function on states that it is given; another
+# one shows the state that a transition function leaves.
+$pg->query(<<'EOS');
+CREATE TABLE pair (n serial, combine regproc, final regproc, state regtype);
+INSERT INTO pair (combine, final, state)
+SELECT DISTINCT aggcombinefn, aggfinalfn, aggtranstype::regtype FROM pg_aggregate a JOIN pg_depend d ON d.objid = a.aggfnoid
+WHERE d.deptype = 'e' AND d.classid = 'pg_proc'::regclass AND aggcombinefn <> 0 AND aggfinalfn <> 0
+	AND aggtranstype IN ('bytea'::regtype, 'float8[]'::regtype);
+CREATE TABLE seed_state (transition regprocedure, combine regproc, state text);
+CREATE FUNCTION sample_argument(t oid) RETURNS text RETURN CASE t::regtype::text
+	WHEN 'double precision' THEN 'x / 101' WHEN 'boolean' THEN 'y' WHEN 'integer' THEN 'y::int' WHEN 'text' THEN 'c'
+	WHEN 'double precision[]' THEN '''{1,50,90}''' WHEN 'bigint' THEN 'id' WHEN 'jsonb' THEN '''{}''' ELSE 'NULL' END;
+DO $$
+DECLARE
+	p record;
+	shown text;
+BEGIN
+	FOR p IN SELECT * FROM pair LOOP
+		EXECUTE format('CREATE AGGREGATE hostile_%s(%s) (SFUNC = %s, STYPE = %2$s, FINALFUNC = %4$s)', p.n, p.state, p.combine, p.final);
+	END LOOP;
+	FOR p IN SELECT DISTINCT aggtransfn::oid AS f, aggcombinefn, aggtranstype::regtype AS t, agginitval, proargtypes::oid[] AS types
+		FROM pg_aggregate a JOIN pg_depend d ON d.objid = a.aggfnoid JOIN pg_proc r ON r.oid = aggtransfn
+		WHERE d.deptype = 'e' AND d.classid = 'pg_proc'::regclass AND aggcombinefn::oid IN (SELECT combine FROM pair)
+			AND NOT proargtypes::oid[] @> ARRAY['"any"'::regtype::oid] LOOP
+		BEGIN
+			EXECUTE format('CREATE AGGREGATE shown(%s) (SFUNC = %s, STYPE = %s %s)',
+				(SELECT string_agg(format_type(u, NULL), ', ' ORDER BY i) FROM unnest(p.types) WITH ORDINALITY v(u, i) WHERE i > 1),
+				p.f::regproc, p.t, ', INITCOND = ' || quote_literal(p.agginitval));
+			EXECUTE format('SELECT shown(%s)::text FROM small WHERE id < 30',
+				(SELECT string_agg(sample_argument(u) || '::' || format_type(u, NULL), ', ' ORDER BY i)
+				FROM unnest(p.types) WITH ORDINALITY v(u, i) WHERE i > 1)) INTO shown;
+			RAISE EXCEPTION USING ERRCODE = '01234', MESSAGE = coalesce(shown, 'none');	-- and the aggregate is gone
+		EXCEPTION WHEN SQLSTATE '01234' THEN
+			GET STACKED DIAGNOSTICS shown = MESSAGE_TEXT;
+			INSERT INTO seed_state SELECT p.f, p.aggcombinefn, shown WHERE shown <> 'none';
+		WHEN data_exception THEN
+			NULL;	-- needs other arguments
+		END;
+	END LOOP;
+END $$;
+CREATE AGGREGATE fit_state(text, "any", "any") (SFUNC = engage.fit_accum, STYPE = bytea);
+CREATE AGGREGATE fit_state(text, "any", "any", jsonb) (SFUNC = engage.fit_accum, STYPE = bytea);
+INSERT INTO seed_state SELECT NULL, 'engage.fit_combine', s FROM (
+	SELECT fit_state('naive_bayes', y, ROW(n, x))::text FROM small WHERE id < 30
+	UNION ALL SELECT fit_state('linear_regression', x, ARRAY[n, k])::text FROM small WHERE id < 30
+	UNION ALL SELECT fit_state('decision_tree', k, ROW(n, c, d, v), '{"max_depth":2}')::text FROM small WHERE id < 60
+	UNION ALL SELECT fit_state('logistic_regression', y, ROW(x, c), '{"C":0.5}')::text FROM small WHERE id < 60) f(s);
+
+-- a damaged state: alone, with itself, with a good one, and with one more row.  What these say outside an
+-- aggregate is elog's; else internal errors are findings.
+CREATE FUNCTION try_state(id int, pair int, good text, data text) RETURNS text[] LANGUAGE plpgsql AS $$
+DECLARE
+	p record;
+	code text;
+	message text;
+	last text[] := '{fine,done}';
+	sql text;
+BEGIN
+	RAISE LOG 'mutant %', id;
+	SELECT * INTO p FROM pair WHERE n = try_state.pair;
+	FOREACH sql IN ARRAY CASE WHEN p.combine = 'engage.fit_combine'::regproc
+			THEN ARRAY['one row more', 'SELECT engage.fit_accum($1::bytea, ''naive_bayes'', y, ROW(n, x)) FROM small LIMIT 2'] ELSE '{}' END || ARRAY[
+		format('SELECT hostile_%s(s::%s) FROM (VALUES ($1)) v(s)', p.n, p.state),
+		format('SELECT hostile_%s(s::%s) FROM (VALUES ($1), ($2), ($1)) v(s)', p.n, p.state),
+		format('SELECT hostile_%s(s::%s) FROM (VALUES ($2), ($1)) v(s)', p.n, p.state),
+		format('SELECT %s($1::%s, $2::%2$s)', p.combine, p.state), format('SELECT %s($1::%s)', p.final, p.state)] LOOP
+		BEGIN
+			IF sql = 'one row more' THEN
+				EXECUTE format('CREATE AGGREGATE longer(text, "any", "any") (SFUNC = engage.fit_accum, STYPE = bytea, FINALFUNC = engage.fit_final, INITCOND = %L)', data);
+				PERFORM longer('naive_bayes', y, ROW(n, x)) FROM small WHERE small.id < 20;
+				DROP AGGREGATE longer(text, "any", "any");
+			ELSE
+				EXECUTE sql USING data, good;
+			END IF;
+		EXCEPTION WHEN OTHERS THEN
+			GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, message = MESSAGE_TEXT;
+			IF code = 'XX000' AND message LIKE '%aggregate%' THEN
+				CONTINUE;
+			END IF;
+			last := ARRAY[code, sql || ': ' || message];
+			IF code = 'XX000' THEN
+				RETURN last;
+			END IF;
+		END;
+	END LOOP;
+	RETURN last;
+END $$;
+
+CREATE FUNCTION try_value(id int, data bytea) RETURNS text[] LANGUAGE plpgsql AS $$
+DECLARE
+	last text[] := '{fine,scored}';
+	code text;
+	message text;
+	sql text;
+BEGIN
+	RAISE LOG 'mutant %', id;
+	FOREACH sql IN ARRAY ARRAY['SELECT engage_predict($1, ROW(n, x)) FROM small LIMIT 20', 'SELECT engage_predict($1, ARRAY[n, k]::float8[]) FROM small LIMIT 3',
+		'SELECT engage_predict($1, to_jsonb(s)) FROM small s LIMIT 3', 'SELECT engage_predict_class($1, s) FROM small s LIMIT 3',
+		'SELECT engage_predict_proba($1, s) FROM small s LIMIT 3'] LOOP
+		BEGIN
+			EXECUTE sql USING data;
+		EXCEPTION WHEN OTHERS THEN
+			GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, message = MESSAGE_TEXT;
+			last := ARRAY[code, sql || ': ' || message];
+			IF code = 'XX000' THEN
+				RETURN last;
+			END IF;
+		END;
+	END LOOP;
+	RETURN last;
+END $$;
+EOS
+
+my @states = map { [ split /\|/ ] } split /\n/,
+	$pg->query('SELECT p.n, p.state, s.state FROM pair p JOIN seed_state s USING (combine)');
+cmp_ok(scalar @states, '>', 20, scalar @states . ' states are there to be damaged');
+
+# A damaged array of numbers.
+sub mutate_array
+{
+	my ($text) = @_;
+	my @v = split /,/, $text =~ s/[{}]//gr;
+
+	foreach (0 .. chance(3))
+	{
+		my $at = @v ? chance(scalar @v) : 0;
+		my $kind = chance(6);
+
+		if    ($kind == 0) { $v[$at] = one_of(qw(0 -1 1e308 -1e308 NaN Infinity -Infinity NULL 4294967296 1e-320 2147483648)); }
+		elsif ($kind == 1) { splice @v, $at, 1; }
+		elsif ($kind == 2) { splice @v, $at, 0, one_of(qw(1 0 NULL 1e300)); }
+		elsif ($kind == 3) { @v = (); }
+		elsif ($kind == 4) { push @v, @v; }
+		elsif (@v)         { return '{{' . join(',', @v) . '},{' . join(',', @v) . '}}'; }
+	}
+	return '{' . join(',', map { $_ // 'NULL' } @v) . '}';
+}
+
+sub mutate_state
+{
+	my ($type, $state) = @_;
+
+	return mutate_array($state) if $type ne 'bytea';
+	return '\\x' . unpack('H*', mutate(pack('H*', substr($state, 2)), 0));
+}
+
+my @bytes = grep { $_->[1] eq 'bytea' } @states;
+my @fits = grep { $_->[0] == $pg->query("SELECT n FROM pair WHERE combine = 'engage.fit_combine'::regproc") } @bytes;
+foreach my $list ([ 'states that are arrays', 1, grep { $_->[1] ne 'bytea' } @states ], [ 'states that are bytes', 2, @bytes ],
+	[ 'states of engage_fit', 2, @fits ])
+{
+	my ($what, $share, @seeds) = @$list;
+
+	campaign($what, "try_state(m.id, split_part(m.arguments, ' ', 1)::int, split_part(m.arguments, ' ', 2), m.data)", 0,
+		map { my $s = one_of(@seeds); [ "$s->[0] $s->[2]", mutate_state($s->[1], $s->[2]) ] } 1 .. $mutants * $share);
+}
+
+my @values = map { pack('H*', $_) } split /\n/, $pg->query(<<'EOS');
+SELECT encode(engage_fit('naive_bayes', y, ROW(n, x)), 'hex') FROM small WHERE id <= 30
+UNION ALL SELECT encode(engage_fit('linear_regression', x, ARRAY[n, k]), 'hex') FROM small WHERE id <= 30
+UNION ALL SELECT encode(engage_fit('decision_tree', k, ROW(n, c, d, v), '{"max_depth":2}'), 'hex') FROM small WHERE id <= 60
+EOS
+push @values, map { pack('H*', substr($_->[2], 2)) } @fits;
+campaign('models as values, and states in their place', 'try_value(m.id, decode(m.data, \'hex\'))', 1,
+	map { [ '', chance(10) ? with_checksum(mutate(one_of(@values))) : mutate(one_of(@values)) ] } 1 .. $mutants * 2);
+
 is($pg->query("SELECT string_agg(model, ' ' ORDER BY model) FROM engage.models"),
-	'fuzz_bin fuzz_dart fuzz_multi fuzz_plain fuzz_quant', 'nothing of all this is left');
+	'fuzz_bin fuzz_dart fuzz_ens fuzz_isotonic fuzz_multi fuzz_nest fuzz_plain fuzz_quant fuzz_range fuzz_sigmoid', 'nothing of all this is left');
 done_testing;

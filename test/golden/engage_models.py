@@ -143,11 +143,20 @@ def crc32c(data):
 def read_container(data):
     """Algorithm, its format, the sections by tag."""
     r = Reader(data)
-    assert r.bytes(4) == b'EGMD' and r.take('H') == 1 and r.take('H') == 0
+    assert r.bytes(4) == b'EGMD'
+    version = r.take('H')
+    assert version in (1, 2, 3, 4) and r.take('H') == 0
     algorithm, form, sections = r.string(), r.take('H'), {}
     for tag in (b'TASK', b'SCHM', b'PARM', b'DATA'):
         assert r.bytes(4) == tag
         sections[tag.decode()] = r.bytes(r.take('Q'))
+    later = {b'CALB': 2, b'CONF': 2, b'BASE': 3, b'SCOR': 4, b'SEAL': 2}
+    for tag in later:
+        if r.data[r.at:r.at + 4] == tag:
+            assert version >= later[tag]
+            r.bytes(4)
+            sections[tag.decode()] = r.bytes(r.take('Q'))
+    assert version == max([1] + [v for t, v in later.items() if t.decode() in sections])
     checksum = r.take('I')
     assert r.at == len(data)
     if len(data) < 50000:       # Python is slow

@@ -36,3 +36,8 @@ for name, model in (('random_forest', RandomForestClassifier), ('extra_trees', E
     auc = [roc_auc_score(t[held], model(100, max_depth=16, min_samples_leaf=5, random_state=s)
                          .fit(f[~held], t[~held]).predict_proba(f[held])[:, 1]) for s in range(3)]
     print('-- telco, %s: %.4f' % (name, np.mean(auc)))
+
+# out of bag, on the rows that are not held out
+auc = [roc_auc_score(t[~held], RandomForestClassifier(100, max_depth=16, min_samples_leaf=5, random_state=s, oob_score=True)
+                     .fit(f[~held], t[~held]).oob_decision_function_[:, 1]) for s in range(3)]
+print('-- telco, random_forest out of bag: %.4f' % np.mean(auc))

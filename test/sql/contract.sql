@@ -227,6 +227,32 @@ BEGIN
 	RETURN NULL;
 END $$;
 
+-- base and contributions are the score, whatever the method; a margin's are as finite
+CREATE FUNCTION trial_explain(s subject) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	score text := CASE s.task WHEN 'multiclass' THEN '(SELECT max(value::float8) FROM jsonb_each_text(engage_predict_proba(''base'', r)))'
+		ELSE 'engage_predict(''base'', r)' END;
+	source text := '(SELECT x1, x2, x3, c FROM whole WHERE id <= 12 UNION ALL SELECT NULL, NULL, NULL, NULL UNION ALL SELECT ''inf'', -5, 1e9, ''new'')';
+	method text;
+	off float8;
+	odd bigint;
+	e text;
+BEGIN
+	FOREACH method IN ARRAY '{auto,exact,interventional,sampled}'::text[] LOOP
+		e := error_of(format('SELECT count(*) FROM whole r, engage_explain(''base'', r, method => %L) WHERE id = 1', method));
+		IF e IS NULL THEN
+			EXECUTE format('SELECT max(abs(base + total - score) / greatest(1, abs(score))), count(*) FILTER (WHERE n <> 4 OR base + total IS NULL)
+				FROM (SELECT %s AS score, e.* FROM %s r, LATERAL (SELECT min(base) AS base, sum(contribution) AS total, count(contribution) AS n
+				FROM engage_explain(''base'', r, method => %L)) e) a', score, source, method) INTO off, odd;
+			IF off > 1e-9 OR off IS NULL OR odd > 0 THEN RETURN format('%s: off by %s, %s odd rows', method, off, odd); END IF;
+		ELSIF method IN ('auto', 'sampled') OR e !~ '^0A000 ' THEN
+			RETURN method || ': ' || e;
+		END IF;
+	END LOOP;
+	EXECUTE format('SELECT count(*) FROM %s r, engage_explain(''base'', r, space => ''margin'') WHERE contribution IN (''NaN'', ''inf'', ''-inf'')', source) INTO odd;
+	RETURN CASE WHEN odd > 0 THEN 'margin' END;
+END $$;
+
 -- each parameter one step outside of each of its bounds, or of another type
 CREATE FUNCTION trial_parameters(s subject) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
@@ -287,7 +313,7 @@ END $$;
 CREATE TABLE tried AS
 SELECT o, trial, a.algorithm, t AS task, NULL::text AS problem
 FROM engage_algorithms() a, unnest(a.tasks) t,
-	unnest('{defaults,same_bytes,threads,copy,few_rows,columns,targets,not_finite,rows,parameters}'::text[]) WITH ORDINALITY x(trial, o);
+	unnest('{defaults,same_bytes,threads,copy,few_rows,columns,targets,not_finite,rows,explain,parameters}'::text[]) WITH ORDINALITY x(trial, o);
 
 DO $$
 DECLARE

@@ -75,6 +75,23 @@ SELECT fold, metrics->'auc' <> 'null' AS has_auc, metrics->'folds_without_value'
 FROM engage_cross_validate('SELECT *, customer_id IN (5, 6, 7) AS rare FROM telco', target => 'rare', exclude => '{churn}', key => 'customer_id',
 	params => '{"n_estimators":2}');
 
+-- curves, intervals and partitions are fitted in each fold, as training does
+SELECT bool_and((a.metrics->>'log_loss')::float8 > (b.metrics->>'log_loss')::float8) AS curves_help, count(*)
+FROM engage_cross_validate('telco', target => 'churn', key => 'customer_id', algorithm => 'naive_bayes') a
+JOIN engage_cross_validate('telco', target => 'churn', key => 'customer_id', algorithm => 'naive_bayes', calibrate => 'isotonic') b USING (repeat, fold, rows_train, rows_test)
+WHERE fold IS NOT NULL;
+SELECT abs((metrics->>'coverage')::float8 - 0.9) < 0.02 AS coverage, (metrics->>'interval_size')::float8 > 0 AS size
+FROM engage_cross_validate('telco', target => 'monthly_charges', key => 'customer_id', algorithm => 'linear_regression', intervals => 0.9) WHERE fold IS NULL;
+SELECT abs((metrics->>'coverage')::float8 - 0.9) < 0.02 AS coverage, (metrics->>'interval_size')::float8 BETWEEN 1 AND 2 AS size, metrics->'parts' AS parts
+FROM engage_cross_validate('telco', target => 'churn', key => 'customer_id', algorithm => 'logistic_regression', intervals => 0.9, calibrate => 'sigmoid',
+	partition_by => 'contract', folds => 3) WHERE fold IS NULL;
+SELECT abs((c.metrics->>'auc')::float8 - (t.metrics->>'auc')::float8) < 0.001 AS as_trained, c.metrics->'parts' AS parts
+FROM engage_cross_validate('dated', target => 'churn', key => 'customer_id', time_column => 'day', partition_by => 'contract',
+	exclude => '{total_charges}', params => '{"n_estimators":20,"max_depth":3}') c,
+	engage_train('parts', 'SELECT *, day >= date ''2020-01-01'' + 5870 AS held FROM dated', target => 'churn', key => 'customer_id', split => 'held', partition_by => 'contract',
+	exclude => '{total_charges,day}', params => '{"n_estimators":20,"max_depth":3}') t
+WHERE c.fold = 5;
+
 -- every learner on the same folds, in one statement
 SELECT count(*) = (SELECT count(*) FROM engage_algorithms() WHERE 'binary' = ANY (tasks) AND algorithm NOT IN ('mlp', 'ensemble')) AS all_of_them,
 	bool_and((c.metrics->>'auc')::float8 > 0.7) AS sensible
@@ -88,6 +105,10 @@ SELECT engage_cross_validate(NULL);
 SELECT engage_cross_validate('telco');
 SELECT engage_cross_validate('telco', target => 'churn', folds => 1);
 SELECT engage_cross_validate('telco', target => 'churn', repeats => 0);
+SELECT engage_cross_validate('telco', target => 'churn', calibrate => 'magic');
+SELECT engage_cross_validate('telco', target => 'churn', intervals => 90);
+SELECT engage_cross_validate('telco', target => 'tenure', calibrate => 'isotonic');
+SELECT engage_cross_validate('telco', target => 'churn', partition_by => 'no_such');
 SELECT engage_cross_validate('telco', target => 'churn', metric => 'auk');
 SELECT engage_cross_validate('telco', target => 'churn', metric => 'positive_rate');
 SELECT engage_cross_validate('telco', target => 'churn', params => '{"max_dept":3}');

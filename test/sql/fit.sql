@@ -122,8 +122,51 @@ SELECT engage_predict(model, ARRAY[1, 2, 3]) FROM whole;
 SELECT engage.fit_final('\x00');
 CREATE AGGREGATE wicked(bytea) (SFUNC = engage.fit_combine, STYPE = bytea, FINALFUNC = engage.fit_final);
 SELECT wicked(b) FROM (VALUES ('\x00'::bytea), ('\x0000')) v(b);
-SELECT wicked(b) FROM (VALUES ('\x0c0000000000000000000000'::bytea)) v(b);
-SELECT wicked(b) FROM (VALUES ('\x0d00000001000000000000000'::text || '2')) v(t), LATERAL (SELECT t::bytea AS b) w;
-SELECT wicked(b) FROM (VALUES ('\x100000000000000000000000ffffffff'::bytea)) v(b);
+SELECT wicked(b) FROM (VALUES ('\x140000000000000000000000000000000000000000'::bytea)) v(b);
+SELECT wicked(b) FROM (VALUES ('\x150000000100000000000000000000000000000002'::bytea)) v(b);
+SELECT wicked(b) FROM (VALUES ('\x1800000000000000000000000000000000000000ffffffff'::bytea)) v(b);
+SELECT wicked(b) FROM (VALUES ('\x1400000000000000000000000800000000000000'::bytea)) v(b);
+
+-- ---------------------------------------------------------------------------
+-- more than a megabyte of rows: sums take their place where the algorithm learns from sums
+-- ---------------------------------------------------------------------------
+CREATE TYPE row_type AS (a float8, b float8, c text, day date, v float8[], at timestamp, same int, none float8[]);
+CREATE TABLE large AS
+SELECT id, 1e6 + a AS a, CASE WHEN id % 11 > 0 THEN b END AS b, CASE WHEN id % 13 > 0 THEN CASE WHEN id > 39000 THEN 'late' ELSE chr(97 + id % 5) END END AS c,
+	date '2020-01-01' + id % 700 AS day, CASE WHEN id > 26000 THEN ARRAY[b, h(id, 7)] END AS v, timestamp '2024-01-01' + id * interval '1 minute' AS at, 3 AS same, NULL::float8[] AS none,
+	2 * a - b + (id % 5) * 0.3 + (id % 700) * 0.001 + h(id, 8) * 0.1 AS y
+FROM (SELECT id, h(id, 1) AS a, h(id, 2) AS b FROM generate_series(1, 40000) id) g;
+CREATE VIEW row_large AS SELECT id, y, a, b, c, day, v, at, same, none FROM large;
+CREATE AGGREGATE raw_fit(text, "any", "any") (SFUNC = engage.fit_accum, STYPE = bytea);
+SELECT length(raw_fit('linear_regression', y, ROW(a, b, c, day, v, at, same, none)::row_type)) < 2500000 AS small,
+	length(raw_fit('logistic_regression', y > 1, ROW(a, b, c, day, v, at, same, none)::row_type)) > 2500000 AS rows_kept FROM large;
+CREATE TABLE sums (n int, params jsonb, model bytea);
+INSERT INTO sums SELECT n, params::jsonb, engage_fit('linear_regression', y, ROW(a, b, c, day, v, at, same, none)::row_type, params::jsonb)
+FROM large, (VALUES (1, '{}'), (2, '{"fit_intercept": false}'), (3, '{"penalty": "l2", "alpha": 3}'), (4, '{"penalty": "elasticnet", "alpha": 0.01, "tolerance": 1e-12}')) p(n, params) GROUP BY 1, 2;
+
+-- the same as from the rows, in another order, in parallel, put together from parts
+SELECT n, (engage_train('large' || n, 'row_large', target => 'y', key => 'id', algorithm => 'linear_regression', params => params, test_size => 0)).rows_train FROM sums ORDER BY n;
+SELECT n, (SELECT max(abs(engage_predict(model, l) - engage_predict('large' || n, l))) FROM large l) < 1e-7 AS same FROM sums ORDER BY n;
+SELECT n, count(*), max(abs(a.coefficient - b.coefficient) / b.std_error) < 1e-6 AS same_coefficients, max(abs(a.std_error / b.std_error - 1)) < 1e-6 AS same_errors
+FROM sums, LATERAL (SELECT * FROM engage_coefficients(model)) a JOIN LATERAL (SELECT * FROM engage_coefficients('large' || n)) b USING (term) WHERE n < 3 GROUP BY n ORDER BY n;
+SET max_parallel_workers_per_gather = 3;
+ALTER TABLE large SET (parallel_workers = 3);
+EXPLAIN (COSTS OFF) SELECT engage_fit('linear_regression', y, ROW(a, b, c, day, v, at, same, none)::row_type) FROM large;
+SELECT engage_fit('linear_regression', y, ROW(a, b, c, day, v, at, same, none)::row_type) AS parallel FROM large \gset
+SET max_parallel_workers_per_gather = 0;
+SELECT engage_fit('linear_regression', y, ROW(a, b, c, day, v, at, same, none)::row_type) AS shuffled FROM (SELECT * FROM large ORDER BY md5(id::text)) large \gset
+CREATE AGGREGATE put_together(bytea) (SFUNC = engage.fit_combine, STYPE = bytea, FINALFUNC = engage.fit_final);
+SELECT put_together(state ORDER BY part DESC) AS parts FROM (SELECT id / 13000 AS part, raw_fit('linear_regression', y, ROW(a, b, c, day, v, at, same, none)::row_type) AS state FROM large GROUP BY 1) p \gset
+SELECT what, (SELECT max(abs(engage_predict(x.model, l) - engage_predict('large1', l))) FROM large l) < 1e-7 AS same FROM (VALUES ('parallel', :'parallel'::bytea), ('parts', :'parts'), ('shuffled', :'shuffled')) x(what, model) ORDER BY 1;
+
+-- the same complaints as with rows
+SELECT engage_fit('linear_regression', 7, ARRAY[a, b, a, b, a, b, a, b]) FROM large;
+SELECT engage_fit('linear_regression', id % 2, ARRAY[a, b, a, b, a, b, a, b]) FROM large;
+SELECT engage_fit('linear_regression', id % 2, ARRAY[a, b, a, b, a, b, a, b], NULL, 'regression', NULL) IS NOT NULL AS learned FROM large;
+SELECT engage_fit('linear_regression', y, CASE WHEN id = 39999 THEN ARRAY[a] ELSE ARRAY[a, b, a, b, a, b, a, b] END) FROM large;
+SELECT engage_fit('linear_regression', y, ROW(CASE WHEN id = 39999 THEN ARRAY[a] ELSE ARRAY[a, b, a, b, a, b, a, b] END)) FROM large;
+SET engage.max_categories = 5;
+SELECT engage_fit('linear_regression', y, ROW(a, b, c, day, v, at, same, none)::row_type) FROM large;
+RESET engage.max_categories;
 DROP OWNED BY engage_fit_user;
 DROP ROLE engage_fit_user;

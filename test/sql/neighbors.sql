@@ -10,6 +10,8 @@ ALTER TABLE r ADD y float8, ADD b boolean, ADD k text;
 UPDATE r SET y = 10 * x1 + CASE WHEN x2 > 120 THEN 5 ELSE 0 END + x3 / 20.0 + CASE WHEN c = 'c2' THEN 3 ELSE 0 END;
 UPDATE r SET b = y > 9, k = CASE WHEN y > 12 THEN 'c' WHEN y > 8 THEN 'b' ELSE 'a' END;
 
+CREATE FUNCTION u(bigint, int) RETURNS float8 IMMUTABLE RETURN (hashint8extended($1, $2) & 1048575) / 1048576.0;
+
 -- neighbors
 CREATE TABLE oracle (id int, mean float8, weighted float8, b float8, k1 float8, k2 float8, k3 float8);
 INSERT INTO oracle VALUES
@@ -32,6 +34,25 @@ FROM oracle o JOIN r USING (id), engage_predict_proba('k', r) p ORDER BY id;
 SELECT count(*) FROM r WHERE NOT held AND abs(engage_predict('weighted', r) - y) > 1e-9;
 SELECT train('all', 'y', 'knn', '{"k": 1000}');
 SELECT max(abs(engage_predict('all', r) - mean)) < 1e-9 AS mean FROM r, (SELECT avg(y) AS mean FROM r WHERE NOT held) m;
+
+-- many rows, of which most are never looked at: the same as all distances, in SQL; and again after an export
+CREATE TABLE many AS
+SELECT id, u(id, 1) AS a, u(id, 2) ^ 2 AS b, u(id, 3) + u(id, 1) AS c, u(id, 4) AS d, 10 * u(id, 5) AS y
+FROM generate_series(1, 5000) id;
+SELECT m, e.rows_train FROM unnest('{euclidean,manhattan}'::text[]) m, LATERAL engage_train('many_' || m, 'many', target => 'y', key => 'id', test_size => 0,
+	algorithm => 'knn', params => jsonb_build_object('k', 15, 'metric', m)) e;
+SELECT engage_import('many_copy', engage_export('many_euclidean', 'engage'));
+WITH s AS (SELECT stddev_pop(a) AS sa, stddev_pop(b) AS sb, stddev_pop(c) AS sc, stddev_pop(d) AS sd FROM many),
+q AS (SELECT id, u(id, 11) AS a, u(id, 12) AS b, 2 * u(id, 13) AS c, u(id, 14) AS d FROM generate_series(1, 60) id),
+o AS (
+	SELECT m, q.id, (SELECT avg(y) FROM (
+		SELECT y FROM many r, s
+		ORDER BY CASE m WHEN 'manhattan' THEN abs(r.a - q.a) / sa + abs(r.b - q.b) / sb + abs(r.c - q.c) / sc + abs(r.d - q.d) / sd
+			ELSE ((r.a - q.a) / sa) ^ 2 + ((r.b - q.b) / sb) ^ 2 + ((r.c - q.c) / sc) ^ 2 + ((r.d - q.d) / sd) ^ 2 END LIMIT 15) n) AS mean
+	FROM q, unnest('{euclidean,manhattan}'::text[]) m)
+SELECT m, count(*) AS rows, count(*) FILTER (WHERE abs(engage_predict('many_' || m, q) - mean) < 1e-4) AS same,
+	count(*) FILTER (WHERE engage_predict('many_copy', q) = engage_predict('many_euclidean', q)) AS copied
+FROM o JOIN q USING (id) GROUP BY m ORDER BY m;
 
 -- far away is far away, not an error
 SELECT engage_predict('mean', r) BETWEEN 0 AND 30 AS finite FROM (SELECT 1e38::float8 AS x1, -1e38::float8 AS x2, 1e38::float8 AS x3, 'c1' AS c) r;

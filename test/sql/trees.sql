@@ -34,6 +34,21 @@ FROM (VALUES ('random_forest', 0.8515), ('extra_trees', 0.8436)) v(a, auc),
 	engage_train(a, 'SELECT *, customer_id % 3 = 0 AS held FROM telco', target => 'churn', split => 'held', exclude => '{customer_id}',
 		algorithm => a) t ORDER BY 1;
 
+-- out of bag: scikit-learn's AUC on the rows that are not held out is 0.8373; the trees are those that grow without it
+SELECT version, abs((metrics->'out_of_bag'->>'auc')::float8 - 0.8373) < 0.01 AS as_sklearn,
+	(metrics->'out_of_bag'->>'rows')::int = rows_train AS all_rows, (metrics->'out_of_bag'->>'log_loss')::float8 BETWEEN 0.3 AND 0.5 AS log_loss
+FROM engage_train('oob', 'SELECT *, customer_id % 3 = 0 AS held FROM telco', target => 'churn', split => 'held', exclude => '{customer_id}',
+	algorithm => 'random_forest', params => '{"oob":true}');
+SELECT engage_describe('oob') LIKE '%out_of_bag%auc%log_loss%' AS described;
+SELECT count(*) FROM telco c WHERE engage_predict('oob', c) IS DISTINCT FROM engage_predict('random_forest', c);
+SELECT algorithm, metrics->'out_of_bag' ? 'accuracy' AS accuracy, (metrics->'out_of_bag'->>'accuracy')::float8 > 0.5 AS sensible
+FROM engage_train('oob_k', 'r', target => 'k', split => 'held', features => '{x1,x2,x3}', algorithm => 'extra_trees', params => '{"oob_score":true,"max_samples":0.7}');
+SELECT abs((metrics->'out_of_bag'->>'r2')::float8 - (metrics->>'r2')::float8) < 0.05 AS as_held_out, metrics->'out_of_bag' ? 'rmse' AS rmse
+FROM engage_train('oob_y', 'r', target => 'y', split => 'held', features => '{x1,x2,x3}', algorithm => 'random_forest', params => '{"oob":true,"n_estimators":200}');
+SELECT metrics->'out_of_bag'->>'rows' AS rows_without_test FROM engage_train('oob_y', 'r', target => 'y', key => 'id', test_size => 0, features => '{x1,x2,x3}',
+	algorithm => 'random_forest', params => '{"oob":true}', deploy => 'always');
+SELECT engage_train('oob_none', 'r', target => 'y', key => 'id', algorithm => 'extra_trees', params => '{"oob":true}');
+
 -- leaf by leaf is the boosting learner with these parameters: the same scores
 SELECT version FROM engage_train('leafwise', 'telco', target => 'churn', key => 'customer_id', algorithm => 'leafwise_boosting',
 	params => '{"n_estimators": 20}');

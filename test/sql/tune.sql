@@ -86,6 +86,17 @@ SELECT rows_train, rows_test FROM engage_tune('by_group', 'SELECT id, grp, x, y 
 SELECT rows_train, rows_test FROM engage_tune('by_time', 'SELECT id, x, y, at FROM grouped', target => 'y', key => 'id', time_column => 'at', folds => 4, trials => 2, params => '{"n_estimators":5}');
 SELECT model, data->'features' AS features, recipe->'split' AS split, recipe->'key' AS key FROM engage.versions WHERE model LIKE 'by%' ORDER BY 1;
 
+-- curves, intervals and a model for each contract: measured so in the folds, and the winner has them
+SELECT abs(r.mean - (c.metrics->>'mean')::float8) < 1e-5 AS as_cross_validated
+FROM engage_tune('with_all', 'telco', target => 'churn', key => 'customer_id', trials => 1, folds => 3, test_size => 0, metric => 'log_loss', params => '{"n_estimators":10}',
+	partition_by => 'contract', calibrate => 'sigmoid', intervals => 0.9) r,
+	engage_cross_validate('telco', target => 'churn', key => 'customer_id', folds => 3, params => r.params, metric => 'log_loss',
+	partition_by => 'contract', calibrate => 'sigmoid', intervals => 0.9) c
+WHERE c.fold IS NULL;
+SELECT recipe->'partition_by' AS partition_by, recipe->'calibrate' AS calibrate, recipe->'intervals' AS intervals, (SELECT count(*) FROM jsonb_object_keys(data->'parts')) AS parts
+FROM engage.versions WHERE model = 'with_all';
+SELECT count(DISTINCT engage_predict_set('with_all', t)) > 1 AS sets FROM telco t WHERE customer_id < 100;
+
 -- a learner that fails for some parameters fails alone
 SELECT trials FROM engage_tune('failing', 'telco', target => 'churn', key => 'customer_id', folds => 2, trials => 4, strategy => 'grid', prune => 'none',
 	space => '{"max_depth":{"choices":[0,3]},"n_estimators":{"choices":[3,5]}}');
@@ -135,6 +146,8 @@ SELECT engage_tune('e', 'telco', target => 'churn', algorithms => '{}');
 SELECT engage_tune('e', 'telco', target => 'churn', algorithms => '{xgboost,xgboost}');
 SELECT engage_tune('e', 'telco', target => 'churn', algorithms => '{no_such}');
 SELECT engage_tune('e', 'telco', target => 'churn', folds => 1);
+SELECT engage_tune('e', 'telco', target => 'churn', partition_by => 'contract', fairness_column => 'contract');
+SELECT engage_tune('e', 'telco', target => 'churn', intervals => 2);
 SELECT engage_tune('e', 'telco', target => 'churn', trials => 0);
 SELECT engage_tune('e', 'telco', target => 'churn', time_limit => '0 s');
 SELECT engage_tune('e', 'telco', target => 'churn', min_improvement => 1);

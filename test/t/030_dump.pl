@@ -20,7 +20,13 @@ SELECT engage_train('yes', 'rows', target => 'y', key => 'id', params => '{"n_es
 SELECT engage_train('to drop', 'rows', target => 'y', key => 'id', params => '{"n_estimators":2}');
 SELECT engage_train('the "value"', 'rows', target => 'value', key => 'id', params => '{"n_estimators":5}');
 SELECT engage_train('part', 'rows', target => 'value', key => 'id', partition_by => 'word', params => '{"n_estimators":3}');
+SELECT engage_train('line', 'rows', target => 'y', key => 'id', features => '{a,word,day}', algorithm => 'logistic_regression');
+SELECT engage_train('blend', 'rows', target => 'y', key => 'id', algorithm => 'ensemble', params => '{"method":"average","members":["yes","line"]}');
+SELECT engage_drop('line');
 SELECT engage_drop('to drop');
+SELECT engage_tune('tuned', 'rows', target => 'y', key => 'id', trials => 4, folds => 2, prune => 'none', params => '{"n_estimators":3}');
+CALL engage_tune_commit('tuned', 'rows', target => 'y', key => 'id', trials => 3, folds => 2, algorithms => '{random_forest}',
+	params => '{"n_estimators":3,"oob":true}', calibrate => 'sigmoid', deploy => 'always');
 SELECT engage_set_owner('yes', 'analyst');
 SELECT engage_grant('yes', 'reader');
 CREATE VIEW scores AS SELECT id, engage_predict('yes', r) AS score FROM rows r;
@@ -29,10 +35,13 @@ CREATE INDEX ON stored (class);
 SQL
 
 my $scores = "SELECT sum(engage_predict('yes', r)), sum(engage_predict('yes\@1.0.0', r)), sum(engage_predict('the \"value\"', r)),
-	sum(engage_predict('part', r)), (SELECT sum(score) FROM scores), (SELECT count(*) FROM stored WHERE class = 'true') FROM rows r";
+	sum(engage_predict('part', r)), (SELECT sum(score) FROM scores), (SELECT count(*) FROM stored WHERE class = 'true'),
+	sum(engage_predict('blend', r)), sum(engage_predict('tuned', r)) FROM rows r";
 my @registry = ("SELECT * FROM engage.models ORDER BY model", "SELECT * FROM engage.versions ORDER BY model, version",
 	"SELECT * FROM engage.events ORDER BY id", "SELECT * FROM engage.deployment ORDER BY id", "SELECT * FROM engage.privilege ORDER BY 1, 2",
 	"SELECT version_id, part, value, section, chunk, md5(data) FROM engage.artifact ORDER BY 1, 2, 4, 5",
+	"SELECT * FROM engage.tuning ORDER BY id", "SELECT * FROM engage.trial ORDER BY tuning, trial",
+	"SELECT * FROM engage.trials ORDER BY tuning, trial", "SELECT last_value FROM engage.tuning_id_seq",
 	"SELECT last_value FROM engage.model_id_seq", "SELECT last_value FROM engage.version_id_seq",
 	"SELECT last_value FROM engage.deployment_id_seq", "SELECT last_value FROM engage.event_id_seq");
 my $before = $pg->query($scores);
@@ -75,6 +84,12 @@ foreach my $kind (sort keys %dump)
 	is($pg->query("SELECT same_data, same_model FROM engage_verify('yes')", database => $db), 't|t', "$kind: the training repeats to the byte");
 	is($pg->query("SELECT engage_rollback('yes')", database => $db), '1.1.0', "$kind: rollback knows the history");
 	is($pg->query("SELECT count(*) = count(DISTINCT id) FROM engage.event", database => $db), 't', "$kind: event ids are unique");
+
+	# a search goes on where it was, under its number
+	is($pg->query("SELECT tuning, trials FROM engage_tune('tuned', 'rows', target => 'y', key => 'id', trials => 6, folds => 2, prune => 'none',
+			params => '{\"n_estimators\":3}', resume => true)", database => $db), '1|6', "$kind: a search is resumed");
+	is($pg->query("SELECT tuning FROM engage_tune('tuned', 'rows', target => 'y', trials => 1, folds => 2, params => '{\"n_estimators\":2}')", database => $db),
+		'3', "$kind: a new search has a new number");
 
 	# rights went along
 	is($pg->query("SET ROLE reader; SELECT engage_predict('yes', '{\"a\":1}'::jsonb) IS NOT NULL", database => $db), 't',

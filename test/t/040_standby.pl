@@ -15,6 +15,7 @@ FROM generate_series(1, 5000) g;
 GRANT SELECT ON rows TO PUBLIC;
 SELECT engage_train('m', 'rows', target => 'y', key => 'id', params => '{"n_estimators":10}');
 SELECT engage_train('q', 'rows', target => 'a', key => 'id', task => 'quantile', params => '{"n_estimators":5}');
+SELECT engage_tune('t', 'rows', target => 'y', key => 'id', trials => 3, folds => 2, params => '{"n_estimators":3}');
 SELECT engage_grant('m', 'reader');
 CREATE VIEW scores AS SELECT id, engage_predict('m', r) AS score FROM rows r;
 SQL
@@ -32,6 +33,9 @@ my @queries = (
 	"SELECT engage_describe('m')",
 	"SELECT * FROM engage.models ORDER BY model",
 	"SELECT md5(engage_export('m', 'engage')), md5(engage_export('m'))",
+	"SELECT * FROM engage.trials ORDER BY trial",
+	"SELECT count(*), sum(trial) FROM engage.trial JOIN engage.tuning ON id = tuning",
+	"SELECT fold, metrics FROM engage_cross_validate('rows', target => 'y', key => 'id', folds => 2, params => '{\"n_estimators\":3}')",
 	"SELECT count(*) FROM engage_parameters()");
 foreach my $q (@queries)
 {
@@ -64,7 +68,7 @@ like($standby->error("SET ROLE stranger; $sum"), qr/42501: permission denied for
 foreach my $call ("engage_train('n', 'SELECT 1/0 AS x, true AS y', target => 'y')", "engage_retrain('m')", "engage_deploy('m', '1.1.0')",
 	"engage_rollback('m')", "engage_drop('m')", "engage_drop('m', '1.1.0')", "engage_rename('m', 'n')", "engage_grant('m', 'reader')",
 	"engage_revoke('m', 'reader')", "engage_set_owner('m', 'reader')", "engage_import('n', '{}')",
-	"engage_create_view('v', 'm', 'rows', 'id')")
+	"engage_create_view('v', 'm', 'rows', 'id')", "engage_tune('t', 'rows', target => 'y')", "engage_forget_trials('t')")
 {
 	my ($function) = $call =~ /^(\w+)/;
 

@@ -75,6 +75,18 @@ is($pg->query('SELECT model, owner FROM engage.models', user => 'reader'), 'hers
 is($pg->query('SELECT count(*) FROM engage.versions', user => 'reader'), '2', 'and its versions');
 is($pg->query('SELECT count(*) FROM engage.models', user => 'mallory'), '0', 'to who was granted it alone');
 is($pg->query('SELECT count(*) FROM engage.events', user => 'mallory'), '0', 'events likewise');
+# a model that was lent can be a member of an ensemble, which then cannot be exported; without the grant there is none
+my $ensemble = "engage_train('blend', 'rows', target => 'y', key => 'id', algorithm => 'ensemble', deploy => 'always', params => '{\"method\":\"average\",\"members\":[\"hers\"]}')";
+like($pg->error("SELECT $ensemble", user => 'mallory'), qr/42501: permission denied for model "hers"/, 'no member without a grant');
+$pg->query("SELECT $ensemble", user => 'reader');
+is($pg->query("SELECT count(*) FROM rows r WHERE engage_predict('blend', r) <> engage_predict('hers', r)", user => 'reader'), '0', 'with a grant there is');
+like($pg->error("SELECT engage_export('blend', 'engage')", user => 'reader'), qr/42501: version 1.0.0 of model "blend" contains models that were only lent/,
+	'but what was lent is not exported');
+$pg->query(
+	"SELECT engage_train('outer', 'rows', target => 'y', key => 'id', algorithm => 'ensemble', params => '{\"method\":\"average\",\"members\":[\"blend\"]}')",
+	user => 'reader');
+like($pg->error("SELECT engage_export('outer', 'engage')", user => 'reader'), qr/42501: version 1.0.0 of model "outer" contains models that were only lent/,
+	'nor from within another ensemble');
 # a session that has the model compiled loses it with the grant
 my $s = $pg->session(user => 'reader');
 is($s->query("PREPARE q AS SELECT engage_predict('hers', $row) IS NOT NULL; EXECUTE q"), 't', 'a prepared statement scores');
@@ -82,6 +94,9 @@ $pg->query("SELECT engage_revoke('hers', 'reader')", user => 'alice');
 $s->send('EXECUTE q');
 like(($s->finish)[1], qr/42501: permission denied for model "hers"/, 'until the grant is revoked');
 $s->close;
+like($pg->error("SELECT engage_retrain('blend')", user => 'reader'), qr/42501: permission denied for model "hers"/, 'nor is it a member again');
+is($pg->query("SELECT count(engage_predict('blend', r)) FROM rows r", user => 'reader'), '2000', 'but what was made of it stays');
+$pg->query("SELECT engage_drop('blend'), engage_drop('outer')", user => 'reader');
 # a role's members share its models
 $pg->query("SELECT engage_set_owner('hers', 'analysts')", user => 'alice');
 is($pg->query("SELECT engage_deploy('hers', '1.0.0')", user => 'bob'), '1.0.0', 'members of the owner manage the model');

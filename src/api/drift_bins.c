@@ -1,0 +1,158 @@
+/*-------------------------------------------------------------------------
+ *
+ * drift_bins.c
+ *	  What a source was counted in, as histograms to be measured.
+ *
+ * How large a PSI chance alone makes is known: without drift,
+ * PSI / (1 / rows then + 1 / rows now) is distributed about as chi-squared with
+ * one degree of freedom less than there are bins (B. Yurdakul, "Statistical
+ * Properties of Population Stability Index", 2018).
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "utils/memutils.h"
+
+#include "api/model_drift.h"
+#include "base/distribution.h"
+
+/* a larger PSI comes by chance in one of so many cases */
+#define CHANCE			0.001
+
+static void
+put_bin(EgDriftHistograms *h, double then, double now)
+{
+	h->then[h->n] = then;
+	h->now[h->n++] = now;
+}
+
+/*
+ * The stored bins of a number, neighbours joined until there are about nbins of
+ * equal weight.  The outer ones are open.  A bin that has such a weight alone is
+ * joined with no smaller one before it: a rare value beside a frequent one must not
+ * be lost.  A column that was constant has a bin on either side of its value, or it
+ * could not move.
+ */
+static void
+number_bins(EgDriftHistograms *h, const EgDriftCount *c, int nbins)
+{
+	const EgFeatureBaseline *f = c->then;
+	double		total = f->n - f->missing;
+	double		then = 0,
+				now = 0,
+				reached = 0;
+	int			closed = 0;
+	int			i;
+
+	if (f->nbins == 0)
+	{
+		put_bin(h, 0, c->bin[0]);
+		return;
+	}
+	if (f->nbins == 1)
+	{
+		h->edges[h->nedges++] = nextafterf((float) f->upper[0], -INFINITY);
+		h->edges[h->nedges++] = f->upper[0];
+		put_bin(h, 0, c->below);
+		put_bin(h, total, c->bin[0] - c->below - c->above);
+		put_bin(h, 0, c->above);
+		return;
+	}
+	for (i = 0; i < f->nbins; i++)
+	{
+		then += f->count[i];
+		now += c->bin[i];
+		reached += f->count[i];
+
+		/* a limit is a value, so a bin may lack a part of a row */
+		if (i < f->nbins - 1 && reached + 1 < total * (closed + 1) / nbins &&
+			f->count[i + 1] <= total / nbins + 1)
+			continue;
+		while (reached + 1 >= total * (closed + 1) / nbins && closed < nbins)
+			closed++;
+		put_bin(h, then, now);
+		if (i < f->nbins - 1)
+			h->edges[h->nedges++] = f->upper[i];
+		then = now = 0;
+	}
+}
+
+EgDriftHistograms *
+eg_drift_histograms(const EgDriftCount *c, int nbins)
+{
+	EgDriftHistograms *h = palloc0(sizeof(EgDriftHistograms));
+	const EgFeatureBaseline *f = c->then;
+	Size		size = sizeof(double) * (Max(f->ncategories, EG_BASELINE_BINS) + 3);
+	int			i;
+
+	h->then = MemoryContextAllocHuge(CurrentMemoryContext, size);
+	h->now = MemoryContextAllocHuge(CurrentMemoryContext, size);
+	if (f->ncategories == 0)
+		number_bins(h, c, nbins);
+	else
+	{
+		for (i = 0; i < f->ncategories; i++)
+			put_bin(h, f->category_count[i], c->bin[i]);
+		put_bin(h, 0, c->unseen);
+	}
+	put_bin(h, f->missing, c->missing);
+	return h;
+}
+
+double
+eg_drift_distance(const EgDriftCount *c)
+{
+	const EgFeatureBaseline *f = c->then;
+	double		nthen = f->n - f->missing;
+	double		nnow = 0,
+				then = 0,
+				now = 0;
+	double		most;
+	int			i;
+
+	if (f->ncategories > 0)
+		return NAN;
+	for (i = 0; i < Max(f->nbins, 1); i++)
+		nnow += c->bin[i];
+	if (!(nthen > 0 && nnow > 0))
+		return NAN;
+	most = Max(c->below, c->above) / nnow;
+	for (i = 0; i < f->nbins - 1; i++)
+	{
+		then += f->count[i] / nthen;
+		now += c->bin[i] / nnow;
+		most = Max(most, fabs(then - now));
+	}
+	return most;
+}
+
+double
+eg_psi_of_chance(const EgDriftHistograms *h, double rows_then, double rows_now)
+{
+	double		low = 0,
+				high = 1;
+	int			used = 0;
+	int			i;
+
+	for (i = 0; i < h->n; i++)
+		used += h->then[i] > 0 || h->now[i] > 0;
+	if (!(rows_then > 0 && rows_now > 0))
+		return NAN;
+	if (used < 2)
+		return 0;
+	while (eg_chi2_p(high, used - 1) > CHANCE)
+		high *= 2;
+	for (i = 0; i < 60; i++)
+	{
+		double		middle = (low + high) / 2;
+
+		if (eg_chi2_p(middle, used - 1) > CHANCE)
+			low = middle;
+		else
+			high = middle;
+	}
+	return high * (1 / rows_then + 1 / rows_now);
+}

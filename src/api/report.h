@@ -1,0 +1,58 @@
+/*-------------------------------------------------------------------------
+ *
+ * report.h
+ *	  What the files of engage_report() share.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef EG_API_REPORT_H
+#define EG_API_REPORT_H
+
+#include "plot/page.h"
+#include "store/cache.h"
+#include "store/models.h"
+
+typedef struct EgReport
+{
+	EgPage		page;
+
+	/* options */
+	char	   *title;
+	char	   *key;			/* column that names a row, or NULL */
+	char	   *target;
+	char	   *class;
+	EgTheme		theme;
+	int			examples;
+	int			top;
+	int			npictures;		/* so far */
+
+	/* what it is about */
+	EgVersionRow *version;
+	char	   *number;			/* "1.2.0" */
+	char	   *reference;		/* 'churn@1.2.0' */
+	EgCompiled *compiled;
+	const char *schema;			/* of our functions, quoted */
+	char	   *source;
+	Jsonb	   *metrics;		/* of engage_evaluate() */
+	Jsonb	   *intervals;
+} EgReport;
+
+/* api_report.c: "SELECT schema.call" */
+extern char *eg_report_function(const EgReport *r, const char *call);
+
+/* Options of the next picture, JSON; palloc'd. */
+extern char *eg_report_options(EgReport *r);
+
+/* A picture by a call with $1 model, $2 source, $3 options, $4 target, $5 class. */
+extern void eg_report_picture(EgReport *r, const char *call, const char *caption);
+
+/* api_report_sections.c */
+extern const char *eg_report_main_metric(EgTask task);
+extern char *eg_report_number(double v);
+extern void eg_report_metrics(EgReport *r, bool held_out);
+extern void eg_report_quality(EgReport *r);
+extern void eg_report_drivers(EgReport *r);
+extern void eg_report_examples(EgReport *r);
+extern void eg_report_history(EgReport *r);
+
+#endif							/* EG_API_REPORT_H */

@@ -1,0 +1,124 @@
+/*-------------------------------------------------------------------------
+ *
+ * feature_text.c
+ *	  A feature's value in words, as a person would write it.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "common/shortest_dec.h"
+#include "datatype/timestamp.h"
+#include "utils/builtins.h"
+#include "utils/date.h"
+#include "utils/fmgrprotos.h"
+#include "utils/timestamp.h"
+
+#include "store/baseline.h"
+
+const EgColumn *
+eg_feature_column(const EgSchema *schema, int feature, int *element)
+{
+	int			low = 0;
+	int			high = schema->ncolumns - 1;
+	const EgColumn *c;
+
+	Assert(feature >= 0 && feature < schema->nfeatures);
+	while (low < high)
+	{
+		int			middle = (low + high + 1) / 2;
+
+		if (schema->columns[middle].first <= feature)
+			low = middle;
+		else
+			high = middle - 1;
+	}
+	c = &schema->columns[low];
+	if (element)
+		*element = c->kind == EG_COL_ARRAY ? feature - c->first : -1;
+	return c;
+}
+
+/* The shortest decimal that is the same float, without an exponent where that is readable. */
+static char *
+number_text(double value)
+{
+	char		buf[FLOAT_SHORTEST_DECIMAL_LEN];
+
+	if (value == 0)
+		return pstrdup("0");
+	float_to_shortest_decimal_buf((float) value, buf);
+	return psprintf("%.15g", strtod(buf, NULL));
+}
+
+/* Days since 2000-01-01; a float keeps minutes, not seconds. */
+static char *
+date_text(const EgColumn *c, double days)
+{
+	bool		date = strcmp(c->type, "date") == 0;
+	Timestamp	t;
+	struct pg_tm tm;
+	fsec_t		fsec;
+	int			tz;
+
+	days = date ? rint(days) : rint(days * MINS_PER_HOUR * HOURS_PER_DAY) /
+		(MINS_PER_HOUR * HOURS_PER_DAY);
+	if (!(days > -2400000 && days < 100000000))
+		return psprintf("%.15g days", days);
+	t = (Timestamp) rint(days * USECS_PER_DAY);
+	if (timestamp2tm(t, strstr(c->type, "with time zone") ? &tz : NULL, &tm, &fsec, NULL,
+					 NULL) != 0)
+		return psprintf("%.15g days", days);
+	if (date)
+		return psprintf("%04d-%02d-%02d%s", tm.tm_year > 0 ? tm.tm_year : 1 - tm.tm_year,
+						tm.tm_mon, tm.tm_mday, tm.tm_year > 0 ? "" : " BC");
+	return psprintf("%04d-%02d-%02d %02d:%02d%s", tm.tm_year > 0 ? tm.tm_year : 1 - tm.tm_year,
+					tm.tm_mon, tm.tm_mday, tm.tm_hour, tm.tm_min,
+					tm.tm_year > 0 ? "" : " BC");
+}
+
+static char *
+interval_text(const EgColumn *c, double seconds)
+{
+	Interval   *i = palloc0(sizeof(Interval));
+
+	if (fabs(seconds) > 1e11)
+		return psprintf("%.15g seconds", seconds);
+
+	/* a float has no more digits */
+	seconds = fabs(seconds) < 10000 ? rint(seconds * 1000) / 1000 : rint(seconds);
+	if (strncmp(c->type, "time", 4) == 0 && seconds >= 0 && seconds <= SECS_PER_DAY)
+		return DatumGetCString(DirectFunctionCall1(time_out,
+							   TimeADTGetDatum((TimeADT) rint(seconds * USECS_PER_SEC))));
+	i->day = (int32) (seconds / SECS_PER_DAY);
+	i->time = (TimeOffset) rint((seconds - (double) i->day * SECS_PER_DAY) * USECS_PER_SEC);
+	return DatumGetCString(DirectFunctionCall1(interval_out, IntervalPGetDatum(i)));
+}
+
+char *
+eg_feature_text(const EgSchema *schema, int feature, double value)
+{
+	const EgColumn *c = eg_feature_column(schema, feature, NULL);
+
+	if (!isfinite(value))
+		return NULL;
+	switch (c->kind)
+	{
+		case EG_COL_CATEGORY:
+			return value >= 0 && value < c->ncategories ? pstrdup(c->categories[(int) value])
+				: NULL;
+		case EG_COL_DATE:
+			return date_text(c, value + c->origin);
+		case EG_COL_INTERVAL:
+			return interval_text(c, value);
+		case EG_COL_NUMBER:
+			if (strcmp(c->type, "boolean") == 0 && (value == 0 || value == 1))
+				return pstrdup(value == 1 ? "true" : "false");
+			break;
+		case EG_COL_ARRAY:
+			break;
+	}
+	return number_text(value);
+}

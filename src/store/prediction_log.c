@@ -1,0 +1,536 @@
+/*-------------------------------------------------------------------------
+ *
+ * prediction_log.c
+ *	  Writing the prediction log, its partitions, its retention.
+ *
+ * The source is read by a cursor, as the invoker and read-only; between two
+ * fetches the rows scored so far are written as the extension's owner, whom
+ * the log belongs to.  So memory is bounded, and the transaction makes it all
+ * or nothing.
+ *
+ * A partition is a month in UTC.  It is made as a table of its own and then
+ * attached, which waits for nobody who reads or writes the log; CREATE TABLE
+ * PARTITION OF would lock the whole log.  Two sessions that miss the same
+ * month wait for one another on a lock of the parent.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/xact.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/fmgrprotos.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/plancache.h"
+#include "utils/timestamp.h"
+#include "utils/typcache.h"
+
+#include "store/prediction_log.h"
+#include "store/registry.h"
+#include "store/source_private.h"
+
+#define ROWS_AT_A_TIME	2000
+#define MAX_KEY			1024	/* bytes; an index holds the key */
+
+#define INSERT \
+	"INSERT INTO engage.prediction (model_id, version_id, version, key, scored_at, score, class," \
+	" outputs, experiment, arm, shadow)" \
+	" SELECT v.model_id, v.id, pg_catalog.concat_ws('.', v.major, v.minor, v.patch), t.key, $2," \
+	" t.score, t.class, t.outputs::pg_catalog.float8[], $1, t.arm, t.shadow" \
+	" FROM ROWS FROM (pg_catalog.unnest($3), pg_catalog.unnest($4), pg_catalog.unnest($5)," \
+	" pg_catalog.unnest($6), pg_catalog.unnest($7), pg_catalog.unnest($8), pg_catalog.unnest($9))" \
+	" AS t (version, key, score, class, outputs, arm, shadow)" \
+	" JOIN engage.version v ON v.id OPERATOR(pg_catalog.=) t.version"
+
+/* columns of the arrays $3 .. */
+enum
+{
+	LOG_VERSION,
+	LOG_KEY,
+	LOG_SCORE,
+	LOG_CLASS,
+	LOG_OUTPUTS,
+	LOG_ARM,
+	LOG_SHADOW,
+	LOG_COLUMNS
+};
+
+static const Oid element_types[LOG_COLUMNS] = {
+	INT8OID, TEXTOID, FLOAT8OID, TEXTOID, TEXTOID, INT4OID, BOOLOID
+};
+
+struct EgLogWriter
+{
+	MemoryContext context;		/* of the rows that wait */
+	TimestampTz at;
+	int			capacity;
+	int			n;				/* rows that wait */
+	int64		written;
+	const char *experiment;		/* of all rows */
+	Datum	   *values[LOG_COLUMNS];	/* (capacity) */
+	bool	   *nulls[LOG_COLUMNS];
+};
+
+/* ---------------------------------------------------------------------------
+ * Partitions
+ * ---------------------------------------------------------------------------
+ */
+
+static void
+month_of(TimestampTz at, int *year, int *month)
+{
+	struct pg_tm tm;
+	fsec_t		fsec;
+
+	/* no time zone asked for: UTC */
+	if (TIMESTAMP_NOT_FINITE(at) || timestamp2tm(at, NULL, &tm, &fsec, NULL, NULL) != 0 ||
+		tm.tm_year < 1970 || tm.tm_year > 9998)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
+				 errmsg("scores cannot be logged at \"%s\"", timestamptz_to_str(at)),
+				 errdetail("The log holds the years 1970 to 9998.")));
+	*year = tm.tm_year;
+	*month = tm.tm_mon;
+}
+
+static bool
+partition_exists(const char *name)
+{
+	return OidIsValid(get_relname_relid(name, get_namespace_oid("engage", false)));
+}
+
+static void
+make_partition(TimestampTz at)
+{
+	EgVisit		v;
+	char		name[NAMEDATALEN];
+	int			year,
+				month;
+
+	month_of(at, &year, &month);
+	snprintf(name, sizeof(name), "prediction_%04d_%02d", year, month);
+	if (partition_exists(name))
+		return;
+	eg_visit_begin(&v);
+	eg_visit_write("LOCK TABLE engage.prediction IN SHARE UPDATE EXCLUSIVE MODE", "");
+	if (!partition_exists(name))
+	{
+		eg_visit_write(psprintf("CREATE TABLE engage.%s (LIKE engage.prediction INCLUDING DEFAULTS,"
+								" PRIMARY KEY (model_id, key, scored_at, id))", name), "");
+		eg_visit_write(psprintf("COMMENT ON TABLE engage.%s IS 'logged scores of a month'", name),
+					   "");
+		eg_visit_write(psprintf("ALTER TABLE engage.prediction ATTACH PARTITION engage.%s"
+								" FOR VALUES FROM ('%04d-%02d-01 00:00:00+00')"
+								" TO ('%04d-%02d-01 00:00:00+00')", name, year, month,
+								year + month / 12, month % 12 + 1), "");
+	}
+	eg_visit_end(&v);
+}
+
+int
+eg_log_drop_partitions(TimestampTz before)
+{
+	List	   *names = NIL;
+	ListCell   *lc;
+	EgVisit		v;
+	uint64		n,
+				i;
+	int			year,
+				month;
+
+	month_of(before, &year, &month);
+	eg_visit_begin(&v);
+	if (!has_privs_of_role(v.user, GetUserId()))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("must be owner of the extension engage to remove predictions of all models"),
+				 errhint("Name a model of yours: engage_log_retention(keep, 'model').")));
+	eg_visit_write("LOCK TABLE engage.prediction IN SHARE UPDATE EXCLUSIVE MODE", "");
+	n = eg_visit_write("SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid"
+					   " WHERE i.inhparent = 'engage.prediction'::regclass"
+					   " AND c.relname COLLATE \"C\" ~ '^prediction_[0-9]{4}_[0-9]{2}$'"
+					   " AND c.relname::text COLLATE \"C\" < $1 ORDER BY 1", "t",
+					   psprintf("prediction_%04d_%02d", year, month));
+	for (i = 0; i < n; i++)
+		names = lappend(names, eg_visit_text(&v, i, 1));
+	foreach(lc, names)
+		eg_visit_write(psprintf("DROP TABLE engage.%s", (char *) lfirst(lc)), "");
+	eg_visit_end(&v);
+	return list_length(names);
+}
+
+int64
+eg_log_forget(const EgModelRow *m, TimestampTz before)
+{
+	EgVisit		v;
+	int64		n;
+
+	eg_visit_begin(&v);
+	n = (int64) eg_visit_write("DELETE FROM engage.prediction WHERE model_id = $1"
+							   " AND scored_at < $2::timestamptz", "lt", m->id,
+							   timestamptz_to_str(before));
+	eg_visit_end(&v);
+	return n;
+}
+
+/* ---------------------------------------------------------------------------
+ * Writer
+ * ---------------------------------------------------------------------------
+ */
+
+EgLogWriter *
+eg_log_open(TimestampTz at, int capacity)
+{
+	EgLogWriter *w = palloc0(sizeof(EgLogWriter));
+	int			c;
+
+	make_partition(at);
+	w->context = AllocSetContextCreate(CurrentMemoryContext, "engage prediction log",
+									   ALLOCSET_DEFAULT_SIZES);
+	w->at = at;
+	w->capacity = capacity;
+	for (c = 0; c < LOG_COLUMNS; c++)
+	{
+		w->values[c] = palloc(sizeof(Datum) * capacity);
+		w->nulls[c] = palloc(sizeof(bool) * capacity);
+	}
+	return w;
+}
+
+static ArrayType *
+column_array(EgLogWriter *w, int c)
+{
+	int			lower = 1;
+	int16		len;
+	bool		by_value;
+	char		align;
+
+	get_typlenbyvalalign(element_types[c], &len, &by_value, &align);
+	return construct_md_array(w->values[c], w->nulls[c], 1, &w->n, &lower, element_types[c], len,
+							  by_value, align);
+}
+
+static void
+flush(EgLogWriter *w)
+{
+	static SPIPlanPtr plan = NULL;
+	Oid			types[LOG_COLUMNS + 2] = {TEXTOID, TIMESTAMPTZOID};
+	Datum		values[LOG_COLUMNS + 2];
+	char		nulls[LOG_COLUMNS + 2];
+	MemoryContext old;
+	EgVisit		v;
+	int			c;
+
+	if (w->n == 0)
+		return;
+	old = MemoryContextSwitchTo(w->context);
+	memset(nulls, ' ', sizeof(nulls));
+	nulls[0] = w->experiment ? ' ' : 'n';
+	values[0] = w->experiment ? CStringGetTextDatum(w->experiment) : (Datum) 0;
+	values[1] = TimestampTzGetDatum(w->at);
+	for (c = 0; c < LOG_COLUMNS; c++)
+	{
+		types[c + 2] = get_array_type(element_types[c]);
+		values[c + 2] = PointerGetDatum(column_array(w, c));
+	}
+	eg_visit_begin_fast(&v);
+	if (plan == NULL)
+	{
+		SPIPlanPtr	fresh = SPI_prepare(INSERT, lengthof(types), types);
+
+		if (fresh == NULL || SPI_keepplan(fresh) != 0)
+			elog(ERROR, "SPI failed in the log: %s", SPI_result_code_string(SPI_result));
+		plan = fresh;
+	}
+	if (SPI_execute_plan(plan, values, nulls, false, 0) != SPI_OK_INSERT)
+		elog(ERROR, "SPI failed in the log: %s", SPI_result_code_string(SPI_result));
+	w->written += SPI_processed;
+	eg_visit_end(&v);
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(w->context);
+	w->n = 0;
+}
+
+/* All outputs of a row as the text of an array. */
+static Datum
+outputs_text(const EgScorer *s, const double *out)
+{
+	Datum	   *items = palloc(sizeof(Datum) * s->width);
+	char	   *text;
+	int			i;
+
+	for (i = 0; i < s->width; i++)
+		items[i] = Float8GetDatum(out[i]);
+	text = OidOutputFunctionCall(F_ARRAY_OUT, PointerGetDatum(
+		construct_array(items, s->width, FLOAT8OID, sizeof(float8), FLOAT8PASSBYVAL,
+						TYPALIGN_DOUBLE)));
+	return CStringGetTextDatum(text);
+}
+
+void
+eg_log_put(EgLogWriter *w, EgScorer *s, const double *out, const char *key,
+		   const EgExperiment *e, int arm, bool shadow)
+{
+	MemoryContext old = MemoryContextSwitchTo(w->context);
+	EgTask		task = s->model->task;
+	const EgSchema *schema = s->used->schema;
+	int			i = w->n;
+	int			c;
+
+	if (strlen(key) > MAX_KEY)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("key \"%s...\" is longer than %d bytes", eg_clip(key, 32), MAX_KEY)));
+	for (c = 0; c < LOG_COLUMNS; c++)
+		w->nulls[c][i] = false;
+	w->experiment = e ? e->name : NULL;
+	w->values[LOG_VERSION][i] = Int64GetDatum(s->model->version_id);
+	w->values[LOG_KEY][i] = CStringGetTextDatum(key);
+	w->values[LOG_SCORE][i] = Float8GetDatum(out[s->middle]);
+	w->nulls[LOG_CLASS][i] = true;
+	if (task == EG_BINARY || task == EG_MULTICLASS)
+	{
+		int			class = eg_scorer_class(s, out);
+
+		w->values[LOG_CLASS][i] = CStringGetTextDatum(
+			class < schema->nlabels ? schema->labels[class] : psprintf("%d", class));
+		w->nulls[LOG_CLASS][i] = false;
+		if (task == EG_MULTICLASS)
+			w->values[LOG_SCORE][i] = Float8GetDatum(out[class]);
+	}
+	w->nulls[LOG_OUTPUTS][i] = s->width == 1;
+	if (s->width > 1)
+		w->values[LOG_OUTPUTS][i] = outputs_text(s, out);
+	w->values[LOG_ARM][i] = Int32GetDatum(arm + 1);
+	w->nulls[LOG_ARM][i] = e == NULL;
+	w->values[LOG_SHADOW][i] = BoolGetDatum(shadow);
+	w->n++;
+	MemoryContextSwitchTo(old);
+	if (w->n == w->capacity)
+		flush(w);
+}
+
+int64
+eg_log_close(EgLogWriter *w)
+{
+	flush(w);
+	MemoryContextDelete(w->context);
+	return w->written;
+}
+
+/* ---------------------------------------------------------------------------
+ * Keys
+ * ---------------------------------------------------------------------------
+ */
+
+static void pg_attribute_noreturn()
+null_key(const char *key)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_DATA_EXCEPTION),
+			 errmsg("key column \"%s\" is NULL in some row", key),
+			 errhint("Leave such rows out in a view or query.")));
+}
+
+static void pg_attribute_noreturn()
+no_key(const char *key)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_COLUMN),
+			 errmsg("key column \"%s\" is missing from the row", key)));
+}
+
+char *
+eg_log_key_tuple(HeapTupleHeader header, const char *key)
+{
+	TupleDesc	desc = lookup_rowtype_tupdesc(HeapTupleHeaderGetTypeId(header),
+											  HeapTupleHeaderGetTypMod(header));
+	HeapTupleData tuple;
+	bool		isnull;
+	bool		varlena;
+	Datum		value;
+	Oid			function;
+	int			i;
+
+	for (i = 0; i < desc->natts; i++)
+	{
+		if (!TupleDescAttr(desc, i)->attisdropped &&
+			strcmp(NameStr(TupleDescAttr(desc, i)->attname), key) == 0)
+			break;
+	}
+	if (i == desc->natts)
+		no_key(key);
+	getTypeOutputInfo(TupleDescAttr(desc, i)->atttypid, &function, &varlena);
+	tuple.t_len = HeapTupleHeaderGetDatumLength(header);
+	ItemPointerSetInvalid(&tuple.t_self);
+	tuple.t_tableOid = InvalidOid;
+	tuple.t_data = header;
+	value = heap_getattr(&tuple, i + 1, desc, &isnull);
+	if (isnull)
+		null_key(key);
+	ReleaseTupleDesc(desc);
+	return OidOutputFunctionCall(function, value);
+}
+
+char *
+eg_log_key_jsonb(const Jsonb *row, const char *key)
+{
+	char	   *text;
+	JsonbValue	v;
+
+	if (!JB_ROOT_IS_OBJECT((Jsonb *) row) ||
+		getKeyJsonValueFromContainer((JsonbContainer *) &row->root, key, strlen(key), &v) == NULL)
+		no_key(key);
+	text = eg_jsonb_text(row, key);
+	if (text == NULL)
+		null_key(key);
+	return text;
+}
+
+/* ---------------------------------------------------------------------------
+ * A source
+ * ---------------------------------------------------------------------------
+ */
+
+typedef struct LogSource
+{
+	const char *key;
+	EgLogWriter *writer;
+	EgScorer   *scorer;			/* of all rows, without an experiment */
+	EgRouter   *router;			/* or NULL */
+} LogSource;
+
+static void
+log_row(LogSource *l, const char *key, HeapTupleHeader row)
+{
+	const EgExperiment *e = l->router ? eg_router_experiment(l->router) : NULL;
+	int			arm = e ? eg_router_tuple(l->router, row) : 0;
+	int			last = e && e->shadow ? e->narms - 1 : arm;
+	int			i;
+
+	for (i = arm; i <= last; i++)
+	{
+		EgScorer   *s = e ? eg_router_scorer(l->router, i) : l->scorer;
+
+		eg_log_put(l->writer, s, eg_scorer_tuple(s, row), key, e, i, e && e->shadow && i > 0);
+	}
+}
+
+/* The rows of the next fetch; the source's own functions must not write. */
+static void
+fetch(Portal portal)
+{
+	bool		read_only = XactReadOnly;
+
+	PG_TRY();
+	{
+		XactReadOnly = true;
+		SPI_cursor_fetch(portal, true, ROWS_AT_A_TIME);
+	}
+	PG_FINALLY();
+	{
+		XactReadOnly = read_only;
+	}
+	PG_END_TRY();
+}
+
+static void
+log_cursor(LogSource *l, const char *sql)
+{
+	MemoryContext row_context = AllocSetContextCreate(CurrentMemoryContext, "engage log row",
+													  ALLOCSET_DEFAULT_SIZES);
+	SPIPlanPtr	plan = SPI_prepare(sql, 0, NULL);
+	Portal		portal;
+	uint64		i;
+
+	if (plan == NULL)
+		elog(ERROR, "could not prepare the source: %s", SPI_result_code_string(SPI_result));
+	portal = SPI_cursor_open(NULL, plan, NULL, NULL, true);
+	for (;;)
+	{
+		SPITupleTable *table;
+
+		fetch(portal);
+		table = SPI_tuptable;
+		if (SPI_processed == 0)
+			break;
+		for (i = 0; i < table->numvals; i++)
+		{
+			MemoryContext old = MemoryContextSwitchTo(row_context);
+			HeapTuple	tuple = table->vals[i];
+			char	   *key = SPI_getvalue(tuple, table->tupdesc, 1);
+			bool		isnull;
+			Datum		row = SPI_getbinval(tuple, table->tupdesc, 2, &isnull);
+
+			CHECK_FOR_INTERRUPTS();
+			if (key == NULL)
+				null_key(l->key);
+			log_row(l, key, DatumGetHeapTupleHeader(row));
+			MemoryContextSwitchTo(old);
+			MemoryContextReset(row_context);
+		}
+		SPI_freetuptable(table);
+	}
+	SPI_cursor_close(portal);
+	SPI_freeplan(plan);
+	MemoryContextDelete(row_context);
+}
+
+/* Within SPI. */
+static void
+check_key(const char *query, const char *key)
+{
+	MemoryContext old = CurrentMemoryContext;
+	SPIPlanPtr	plan = SPI_prepare(psprintf("SELECT * FROM (%s) AS source", query), 0, NULL);
+	TupleDesc	desc;
+	int			i;
+
+	MemoryContextSwitchTo(old);
+	if (plan == NULL)
+		elog(ERROR, "could not prepare the source: %s", SPI_result_code_string(SPI_result));
+	desc = ((CachedPlanSource *) linitial(SPI_plan_get_plan_sources(plan)))->resultDesc;
+	for (i = 0; i < desc->natts; i++)
+	{
+		if (strcmp(NameStr(TupleDescAttr(desc, i)->attname), key) == 0)
+			break;
+	}
+	if (i == desc->natts)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_COLUMN),
+				 errmsg("key column \"%s\" of the source does not exist", key),
+				 errhint("%s", eg_source_column_hint(desc, key))));
+	SPI_freeplan(plan);
+}
+
+int64
+eg_log_source(const char *model, const char *source, const char *key, TimestampTz at)
+{
+	MemoryContext context = CurrentMemoryContext;
+	LogSource	l = {0};
+	int64		experiment;
+	int64		version = eg_models_resolve_routed(model, &experiment);
+	char	   *relation;
+	char	   *query = eg_source_query(source, &relation);
+
+	l.key = key;
+	if (experiment != 0)
+		l.router = eg_router_create(experiment, context);
+	else
+		l.scorer = eg_scorer_create(eg_cache_get(version, context), context);
+	l.writer = eg_log_open(at, ROWS_AT_A_TIME);
+	SPI_connect();
+	check_key(query, key);
+	log_cursor(&l, psprintf("SELECT (%1$s.%2$s)::text, %1$s FROM (%3$s) AS %1$s",
+							"\"engage source\"", quote_identifier(key), query));
+	SPI_finish();
+	return eg_log_close(l.writer);
+}

@@ -1,0 +1,388 @@
+/*-------------------------------------------------------------------------
+ *
+ * prediction_outcomes.c
+ *	  Logged scores beside the outcomes that came later.
+ *
+ * Both are read in one query as the invoker: the outcomes are the user's, and
+ * the view engage.predictions shows what the user may see.  The source of
+ * outcomes has columns key and outcome, and perhaps at, the time of the
+ * outcome.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/plancache.h"
+#include "utils/timestamp.h"
+
+#include "store/evaluate_private.h"
+#include "store/prediction_log.h"
+#include "store/schema_private.h"
+#include "store/source.h"
+
+#define ROWS_AT_A_TIME	5000
+
+/* A source of outcomes, checked. */
+typedef struct Outcomes
+{
+	char	   *query;
+	bool		has_at;
+	bool		boolean;
+	bool		number;
+} Outcomes;
+
+static int
+find_column(TupleDesc desc, const char *name)
+{
+	int			i;
+
+	for (i = 0; i < desc->natts; i++)
+	{
+		if (strcmp(NameStr(TupleDescAttr(desc, i)->attname), name) == 0)
+			return i;
+	}
+	return -1;
+}
+
+static int
+need_column(TupleDesc desc, const char *name)
+{
+	int			i = find_column(desc, name);
+
+	if (i < 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_COLUMN),
+				 errmsg("the source of outcomes has no column \"%s\"", name),
+				 errhint("It needs columns \"key\" and \"outcome\", and may have \"at\": "
+						 "'SELECT customer_id AS key, churned AS outcome FROM ...'.")));
+	return i;
+}
+
+/* Within SPI. */
+static Outcomes
+describe(const char *source)
+{
+	Outcomes	o = {0};
+	MemoryContext old = CurrentMemoryContext;
+	char	   *relation;
+	SPIPlanPtr	plan;
+	TupleDesc	desc;
+	EgConverter cv;
+	int			at;
+
+	o.query = eg_source_query(source, &relation);
+	plan = SPI_prepare(psprintf("SELECT * FROM (%s) AS source", o.query), 0, NULL);
+	MemoryContextSwitchTo(old);
+	if (plan == NULL)
+		elog(ERROR, "could not prepare the outcomes: %s", SPI_result_code_string(SPI_result));
+	desc = ((CachedPlanSource *) linitial(SPI_plan_get_plan_sources(plan)))->resultDesc;
+	(void) need_column(desc, "key");
+	if (eg_converter_init(&cv, TupleDescAttr(desc, need_column(desc, "outcome"))->atttypid))
+	{
+		o.boolean = cv.kind == EG_COL_NUMBER && cv.op == EG_OP_BOOL;
+		o.number = cv.kind == EG_COL_NUMBER && cv.op != EG_OP_BOOL && cv.op != EG_OP_MONEY;
+	}
+	at = find_column(desc, "at");
+	o.has_at = at >= 0;
+	if (o.has_at)
+	{
+		Oid			type = getBaseType(TupleDescAttr(desc, at)->atttypid);
+
+		if (type != TIMESTAMPTZOID && type != TIMESTAMPOID && type != DATEOID)
+			ereport(ERROR,
+					(errcode(ERRCODE_DATATYPE_MISMATCH),
+					 errmsg("column \"at\" of the outcomes has type %s, not date or timestamp",
+							format_type_be(type))));
+	}
+	SPI_freeplan(plan);
+	return o;
+}
+
+/* Run a query read-only, the functions in the user's source included. */
+static void
+read_only_fetch(Portal portal)
+{
+	bool		read_only = XactReadOnly;
+
+	PG_TRY();
+	{
+		XactReadOnly = true;
+		SPI_cursor_fetch(portal, true, ROWS_AT_A_TIME);
+	}
+	PG_FINALLY();
+	{
+		XactReadOnly = read_only;
+	}
+	PG_END_TRY();
+}
+
+static Portal
+open_query(const char *sql, int nargs, const char *const *args)
+{
+	Oid			types[8];
+	Datum		values[8];
+	char		nulls[8];
+	Portal		portal;
+	int			guc_level = NewGUCNestLevel();
+	int			i;
+
+	Assert(nargs <= 8);
+	for (i = 0; i < nargs; i++)
+	{
+		types[i] = TEXTOID;
+		nulls[i] = args[i] ? ' ' : 'n';
+		values[i] = args[i] ? CStringGetTextDatum(args[i]) : (Datum) 0;
+	}
+
+	/* a partition just filled has no statistics, and a loop over loops would be quadratic */
+	(void) set_config_option("enable_nestloop", "off", PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+	portal = SPI_cursor_open_with_args(NULL, sql, nargs, types, values, nulls, true, 0);
+	AtEOXact_GUC(true, guc_level);
+	if (portal == NULL)
+		elog(ERROR, "could not read the outcomes: %s", SPI_result_code_string(SPI_result));
+	return portal;
+}
+
+/* ----------
+ * Groups of a period and a version
+ * ----------
+ */
+
+EgScored *
+eg_log_scored(const EgVersionRow *v)
+{
+	return eg_evaluate_create(v, eg_cache_get(v->id, CurrentMemoryContext));
+}
+
+typedef struct Groups
+{
+	MemoryContext context;
+	Size		memory_limit;
+	Size		used;
+	List	   *groups;
+	EgLogGroup *last;
+	Size		size;			/* rows allocated in last */
+} Groups;
+
+static void
+account(Groups *g, Size more)
+{
+	g->used += more;
+	if (g->used > g->memory_limit)
+		eg_check_memory(g->used, g->memory_limit, "keeping scores and outcomes");
+}
+
+/* Make room for one more row of that group. */
+static void
+group_of(Groups *g, TimestampTz period, int64 version_id, int width)
+{
+	EgLogGroup *group = g->last;
+
+	if (group == NULL || group->period != period || group->version_id != version_id)
+	{
+		group = palloc0(sizeof(EgLogGroup));
+		group->period = period;
+		group->version_id = version_id;
+		group->width = width;
+		g->groups = lappend(g->groups, group);
+		g->last = group;
+		g->size = 0;
+	}
+	if (width != group->width)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("logged scores of a version have %d and %d outputs", group->width, width)));
+	if (group->n == g->size)
+	{
+		Size		size = g->size ? g->size * 2 : 256;
+
+		account(g, (size - g->size) * (sizeof(double) * width + sizeof(char *)));
+		if (g->size == 0)
+		{
+			group->score = MemoryContextAllocHuge(g->context, sizeof(double) * width * size);
+			group->outcome = MemoryContextAllocHuge(g->context, sizeof(char *) * size);
+		}
+		else
+		{
+			group->score = repalloc_huge(group->score, sizeof(double) * width * size);
+			group->outcome = repalloc_huge(group->outcome, sizeof(char *) * size);
+		}
+		g->size = size;
+	}
+}
+
+/* A row of period, version_id, score, outputs, outcome. */
+static void
+add_row(Groups *g, HeapTuple tuple, TupleDesc desc)
+{
+	MemoryContext old = MemoryContextSwitchTo(g->context);
+	bool		isnull,
+				one;
+	TimestampTz period = DatumGetTimestampTz(SPI_getbinval(tuple, desc, 1, &isnull));
+	int64		version_id = DatumGetInt64(SPI_getbinval(tuple, desc, 2, &isnull));
+	double		score = DatumGetFloat8(SPI_getbinval(tuple, desc, 3, &isnull));
+	Datum		outputs = SPI_getbinval(tuple, desc, 4, &one);
+	char	   *outcome = SPI_getvalue(tuple, desc, 5);
+	ArrayType  *array = one ? NULL : DatumGetArrayTypeP(outputs);
+	int			width = one ? 1 : ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
+	EgLogGroup *group;
+
+	group_of(g, period, version_id, width);
+	account(g, strlen(outcome) + 16);
+	group = g->last;
+	memcpy(group->score + group->n * width, one ? (char *) &score : ARR_DATA_PTR(array),
+		   sizeof(double) * width);
+	group->outcome[group->n++] = outcome;
+	if (array)
+		pfree(array);
+	MemoryContextSwitchTo(old);
+}
+
+List *
+eg_log_groups(const char *model, const char *outcomes, const char *period, const char *since,
+			  const char *until, Size memory_limit)
+{
+	const char *args[4] = {model, period, since, until};
+	Groups		g = {0};
+	Outcomes	o;
+	Portal		portal;
+	uint64		i;
+
+	g.context = CurrentMemoryContext;
+	g.memory_limit = memory_limit;
+	SPI_connect();
+	o = describe(outcomes);
+
+	/* the last answer before each outcome, and the last score of each shadow */
+	portal = open_query(psprintf(
+		"WITH outcomes AS (SELECT row_number() OVER () AS n, s.key::text AS key,"
+		" s.outcome::text AS outcome, %s AS at FROM (%s) AS s"
+		" WHERE s.key IS NOT NULL AND s.outcome IS NOT NULL),"
+		" matched AS (SELECT DISTINCT ON (o.n, CASE WHEN p.shadow THEN p.version_id END)"
+		" p.scored_at, p.version_id, p.version, p.score, p.outputs, o.outcome"
+		" FROM outcomes o JOIN engage.predictions p ON p.key = o.key AND p.scored_at <= o.at"
+		" WHERE p.model = $1"
+		" ORDER BY o.n, CASE WHEN p.shadow THEN p.version_id END, p.scored_at DESC, p.id DESC)"
+		" SELECT date_trunc($2, scored_at), version_id, score, outputs, outcome FROM matched"
+		" WHERE ($3::timestamptz IS NULL OR scored_at >= $3::timestamptz)"
+		" AND ($4::timestamptz IS NULL OR scored_at < $4::timestamptz)"
+		" AND NOT score IS NULL ORDER BY 1, string_to_array(version, '.')::int[], 2",
+		o.has_at ? "s.at::timestamptz" : "'infinity'::timestamptz", o.query), 4, args);
+	for (;;)
+	{
+		SPITupleTable *table;
+
+		read_only_fetch(portal);
+		table = SPI_tuptable;
+		if (SPI_processed == 0)
+			break;
+		for (i = 0; i < table->numvals; i++)
+			add_row(&g, table->vals[i], table->tupdesc);
+		SPI_freetuptable(table);
+		CHECK_FOR_INTERRUPTS();
+	}
+	SPI_cursor_close(portal);
+	SPI_finish();
+	return g.groups;
+}
+
+/* ----------
+ * Arms of an experiment
+ * ----------
+ */
+
+/* The query of the values: experiment, arm, key, y. */
+static char *
+arm_values(const Outcomes *o, EgArmMeasure measure)
+{
+	const char *at = o->has_at ? "s.at::timestamptz" : "'infinity'::timestamptz";
+	const char *y = measure == EG_ARM_BRIER ?
+		"CASE WHEN outcome = ANY ($2::text[]) THEN (score - 1) ^ 2"
+		" WHEN outcome = ANY ($3::text[]) THEN score ^ 2 END" :
+		measure == EG_ARM_ERROR_RATE ? "(class <> outcome)::int::float8" :
+		"(score - outcome::float8) ^ 2";
+
+	if (measure == EG_ARM_OUTCOME)
+		return psprintf("exposed AS (SELECT DISTINCT ON (key) key, arm, scored_at"
+						" FROM engage.predictions WHERE experiment = $1 AND NOT shadow"
+						" ORDER BY key, scored_at, id),"
+						" outcomes AS (SELECT s.key::text AS key, s.outcome%s::float8 AS y, %s AS at"
+						" FROM (%s) AS s WHERE s.key IS NOT NULL AND s.outcome IS NOT NULL),"
+						" v AS (SELECT e.arm, e.key, sum(o.y) AS y FROM exposed e JOIN outcomes o"
+						" ON o.key = e.key AND o.at >= e.scored_at"
+						" WHERE o.y - o.y = 0"
+						" GROUP BY e.arm, e.key)", o->boolean ? "::int" : "", at, o->query);
+	return psprintf("outcomes AS (SELECT s.key::text AS key, s.outcome::text AS outcome, %s AS at"
+					" FROM (%s) AS s WHERE s.key IS NOT NULL AND s.outcome IS NOT NULL),"
+					" last AS (SELECT DISTINCT ON (p.key, p.arm) p.arm, p.key, p.score, p.class,"
+					" o.outcome FROM engage.predictions p JOIN outcomes o"
+					" ON o.key = p.key AND p.scored_at <= o.at WHERE p.experiment = $1"
+					" ORDER BY p.key, p.arm, p.scored_at DESC, p.id DESC),"
+					" v AS (SELECT arm, key, %s AS y FROM last)", at, o->query, y);
+}
+
+static double
+number_column(HeapTuple tuple, TupleDesc desc, int col)
+{
+	bool		isnull;
+	Datum		value = SPI_getbinval(tuple, desc, col, &isnull);
+
+	return isnull ? NAN : DatumGetFloat8(value);
+}
+
+void
+eg_log_arm_sums(const EgExperiment *e, const char *outcomes, EgArmMeasure measure,
+				const char *yes, const char *no, EgArmSums *sums)
+{
+	const char *args[3] = {e->name, yes, no};
+	Outcomes	o;
+	Portal		portal;
+	uint64		i;
+
+	memset(sums, 0, sizeof(EgArmSums) * e->narms);
+	SPI_connect();
+	o = describe(outcomes);
+	if ((measure == EG_ARM_OUTCOME || measure == EG_ARM_SQUARED_ERROR) && !o.number &&
+		!(o.boolean && measure == EG_ARM_OUTCOME))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("column \"outcome\" is %s", measure == EG_ARM_OUTCOME ?
+						"neither a number nor boolean" : "not a number"),
+				 errhint("Make it one in a query: 'SELECT ..., churn = ''Yes'' AS outcome ...'.")));
+	portal = open_query(psprintf("WITH %s SELECT v.arm::float8, count(v.y)::float8, avg(v.y),"
+								 " var_samp(v.y), count(v.y - v.f)::float8, avg(v.y - v.f),"
+								 " var_samp(v.y - v.f) FROM (SELECT arm, y, max(y) FILTER"
+								 " (WHERE arm = 1) OVER (PARTITION BY key) AS f FROM v) v"
+								 " GROUP BY v.arm", arm_values(&o, measure)),
+						measure == EG_ARM_BRIER ? 3 : 1, args);
+	read_only_fetch(portal);
+	for (i = 0; i < SPI_processed; i++)
+	{
+		HeapTuple	tuple = SPI_tuptable->vals[i];
+		TupleDesc	desc = SPI_tuptable->tupdesc;
+		int			arm = (int) number_column(tuple, desc, 1) - 1;
+
+		if (arm < 0 || arm >= e->narms)
+			continue;
+		sums[arm].n = number_column(tuple, desc, 2);
+		sums[arm].mean = number_column(tuple, desc, 3);
+		sums[arm].variance = number_column(tuple, desc, 4);
+		sums[arm].pairs = number_column(tuple, desc, 5);
+		sums[arm].pair_mean = number_column(tuple, desc, 6);
+		sums[arm].pair_variance = number_column(tuple, desc, 7);
+	}
+	SPI_cursor_close(portal);
+	SPI_finish();
+}
