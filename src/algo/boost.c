@@ -32,6 +32,7 @@
 
 /* of the training rows, for progress: a bit more often than it is shown */
 #define SECONDS_BETWEEN_METRICS 1.5
+#define FEW_ROWS		200000	/* their metric is computed in a few milliseconds */
 
 extern const EgAlgorithm eg_xgboost;
 
@@ -51,14 +52,22 @@ typedef struct BoostModel
 	char	  **names;			/* from import */
 } BoostModel;
 
+/* Is the metric of the training rows worth a round's time?  Of many rows it costs a few percent. */
+static bool
+wants_training_metric(const EgRun *run, const EgBoostParams *p, Size nrows, int round)
+{
+	return eg_history_wants(run, round, p->n_estimators) &&
+		(nrows <= FEW_ROWS || round <= 5 || round % 10 == 0 || round == p->n_estimators);
+}
+
 /*
  * Without validation rows the metric shown is that of the training rows.  It
  * is computed only as often as somebody looks; the library has the predictions
  * at hand, but not with dart.
  */
 static void
-show_round(EgXgbBooster *b, EgXgbMatrix *d, const EgBoostParams *p, int round, EgRun *run,
-		   instr_time *shown)
+show_round(EgXgbBooster *b, EgXgbMatrix *d, const EgBoostParams *p, Size nrows, int round,
+		   EgRun *run, instr_time *shown)
 {
 	instr_time	now;
 	instr_time	elapsed;
@@ -67,7 +76,7 @@ show_round(EgXgbBooster *b, EgXgbMatrix *d, const EgBoostParams *p, int round, E
 	elapsed = now;
 	INSTR_TIME_SUBTRACT(elapsed, *shown);
 	if (strcmp(p->booster, "dart") == 0 ||
-		(!eg_history_wants(run, round, p->n_estimators) &&
+		(!wants_training_metric(run, p, nrows, round) &&
 		 (run->report == NULL || INSTR_TIME_GET_DOUBLE(elapsed) < SECONDS_BETWEEN_METRICS)))
 	{
 		eg_step(run, round, p->n_estimators, NULL, 0);
@@ -78,7 +87,7 @@ show_round(EgXgbBooster *b, EgXgbMatrix *d, const EgBoostParams *p, int round, E
 	{
 		double		value = eg_xgb_booster_eval(b, round - 1, d, "train");
 
-		if (eg_history_wants(run, round, p->n_estimators))
+		if (wants_training_metric(run, p, nrows, round))
 			eg_history_note(run, EG_CURVE_TRAINING, round, eg_xgb_last_metric(), value);
 		eg_step(run, round, p->n_estimators, eg_xgb_last_metric(), value);
 	}
@@ -121,11 +130,11 @@ boost_train(const EgDataset *data, const EgBoostParams *p, const EgBoostObjectiv
 		round++;
 		if (!early)
 		{
-			show_round(b, dmats[0], p, round, run, &shown);
+			show_round(b, dmats[0], p, data->nfit, round, run, &shown);
 			continue;
 		}
 
-		if (!dart && eg_history_wants(run, round, p->n_estimators))
+		if (!dart && wants_training_metric(run, p, data->nfit, round))
 		{
 			value = eg_xgb_booster_eval(b, round - 1, dmats[0], "train");
 			eg_history_note(run, EG_CURVE_TRAINING, round, eg_xgb_last_metric(), value);
