@@ -111,6 +111,16 @@ typedef enum EgUpdatable
 extern const char *eg_update_obstacle(EgUpdatable updatable);
 extern EgUpdatable eg_update_get(EgReader *r);
 
+/*
+ * Callbacks of EgAlgorithm for a model whose first member is an EgCoefs *
+ * (coefficients_model.c).
+ */
+extern int	eg_coefs_model_nfeatures(const void *model);
+extern void eg_coefs_model_explain(const void *model, const float *x, Size nrows, double *out);
+extern void eg_coefs_model_explain_against(const void *model, const float *x,
+										   const float *background, Size nbackground, double *out);
+extern void eg_coefs_model_importance(const void *model, double *out);
+
 extern void eg_coefs_save(const EgCoefs *c, EgWriter *w);
 extern EgCoefs *eg_coefs_load(EgReader *r);
 

@@ -37,7 +37,7 @@ typedef struct GlmParams
 
 typedef struct GlmModel
 {
-	EgCoefs    *c;
+	EgCoefs    *c;				/* first: see eg_coefs_model_explain() */
 	EgFamily	family;
 	double		power;
 	double		alpha;
@@ -384,12 +384,6 @@ glm_width(const void *model)
 	return 1;
 }
 
-static int
-glm_nfeatures(const void *model)
-{
-	return ((const GlmModel *) model)->c->prep->ncols;
-}
-
 static void
 glm_predict(const void *model, const float *x, Size nrows, double *out)
 {
@@ -403,33 +397,10 @@ glm_predict(const void *model, const float *x, Size nrows, double *out)
 	}
 }
 
-static void
-glm_explain(const void *model, const float *x, Size nrows, double *out)
-{
-	const EgCoefs *c = ((const GlmModel *) model)->c;
-	Size		i;
-
-	for (i = 0; i < nrows; i++)
-		eg_coefs_explain(c, x + i * c->prep->ncols, out + i * (c->prep->ncols + 1));
-}
-
-static void
-glm_explain_against(const void *model, const float *x, const float *background, Size nbackground,
-					 double *out)
-{
-	eg_coefs_explain_against(((const GlmModel *) model)->c, x, background, nbackground, out);
-}
-
 static EgLink
 glm_link(const void *model)
 {
 	return EG_LINK_EXP;
-}
-
-static void
-glm_importance(const void *model, double *out)
-{
-	eg_coefs_importance(((const GlmModel *) model)->c, out);
 }
 
 static void
@@ -475,14 +446,14 @@ const EgAlgorithm eg_glm = {
 	.save = glm_save,
 	.load = glm_load,
 	.width = glm_width,
-	.nfeatures = glm_nfeatures,
+	.nfeatures = eg_coefs_model_nfeatures,
 	.predict = glm_predict,
 	.update = glm_update,
 	.update_obstacle = glm_update_obstacle,
-	.explain = glm_explain,
-	.explain_against = glm_explain_against,
+	.explain = eg_coefs_model_explain,
+	.explain_against = eg_coefs_model_explain_against,
 	.link = glm_link,
-	.importance = glm_importance,
+	.importance = eg_coefs_model_importance,
 	.describe = glm_describe,
 	.coefficients = glm_coefficients
 };

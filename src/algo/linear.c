@@ -43,7 +43,7 @@ typedef struct LinearParams
 
 typedef struct LinearModel
 {
-	EgCoefs    *c;
+	EgCoefs    *c;				/* first: see eg_coefs_model_explain() */
 	char	   *penalty;
 	double		alpha;
 	double		l1_ratio;
@@ -417,12 +417,6 @@ linear_width(const void *model)
 	return 1;
 }
 
-static int
-linear_nfeatures(const void *model)
-{
-	return ((const LinearModel *) model)->c->prep->ncols;
-}
-
 static void
 linear_predict(const void *model, const float *x, Size nrows, double *out)
 {
@@ -433,33 +427,10 @@ linear_predict(const void *model, const float *x, Size nrows, double *out)
 		eg_coefs_margins(c, x + i * c->prep->ncols, out + i);
 }
 
-static void
-linear_explain(const void *model, const float *x, Size nrows, double *out)
-{
-	const EgCoefs *c = ((const LinearModel *) model)->c;
-	Size		i;
-
-	for (i = 0; i < nrows; i++)
-		eg_coefs_explain(c, x + i * c->prep->ncols, out + i * (c->prep->ncols + 1));
-}
-
-static void
-linear_explain_against(const void *model, const float *x, const float *background, Size nbackground,
-						double *out)
-{
-	eg_coefs_explain_against(((const LinearModel *) model)->c, x, background, nbackground, out);
-}
-
 static EgLink
 linear_link(const void *model)
 {
 	return EG_LINK_IDENTITY;
-}
-
-static void
-linear_importance(const void *model, double *out)
-{
-	eg_coefs_importance(((const LinearModel *) model)->c, out);
 }
 
 static void
@@ -508,14 +479,14 @@ const EgAlgorithm eg_linear_regression = {
 	.save = linear_save,
 	.load = linear_load,
 	.width = linear_width,
-	.nfeatures = linear_nfeatures,
+	.nfeatures = eg_coefs_model_nfeatures,
 	.predict = linear_predict,
 	.update = linear_update,
 	.update_obstacle = linear_update_obstacle,
-	.explain = linear_explain,
-	.explain_against = linear_explain_against,
+	.explain = eg_coefs_model_explain,
+	.explain_against = eg_coefs_model_explain_against,
 	.link = linear_link,
-	.importance = linear_importance,
+	.importance = eg_coefs_model_importance,
 	.describe = linear_describe,
 	.coefficients = linear_coefficients
 };

@@ -33,7 +33,7 @@ typedef struct LogisticParams
 
 typedef struct LogisticModel
 {
-	EgCoefs    *c;
+	EgCoefs    *c;				/* first: see eg_coefs_model_explain() */
 	char	   *penalty;
 	double		C;
 	double		l1_ratio;
@@ -300,12 +300,6 @@ logistic_width(const void *model)
 	return ((const LogisticModel *) model)->c->nout;
 }
 
-static int
-logistic_nfeatures(const void *model)
-{
-	return ((const LogisticModel *) model)->c->prep->ncols;
-}
-
 static void
 logistic_predict(const void *model, const float *x, Size nrows, double *out)
 {
@@ -337,33 +331,10 @@ logistic_predict(const void *model, const float *x, Size nrows, double *out)
 	}
 }
 
-static void
-logistic_explain(const void *model, const float *x, Size nrows, double *out)
-{
-	const EgCoefs *c = ((const LogisticModel *) model)->c;
-	Size		i;
-
-	for (i = 0; i < nrows; i++)
-		eg_coefs_explain(c, x + i * c->prep->ncols, out + i * (c->prep->ncols + 1) * c->nout);
-}
-
-static void
-logistic_explain_against(const void *model, const float *x, const float *background,
-						 Size nbackground, double *out)
-{
-	eg_coefs_explain_against(((const LogisticModel *) model)->c, x, background, nbackground, out);
-}
-
 static EgLink
 logistic_link(const void *model)
 {
 	return ((const LogisticModel *) model)->c->nout == 1 ? EG_LINK_LOGIT : EG_LINK_SOFTMAX;
-}
-
-static void
-logistic_importance(const void *model, double *out)
-{
-	eg_coefs_importance(((const LogisticModel *) model)->c, out);
 }
 
 static void
@@ -410,14 +381,14 @@ const EgAlgorithm eg_logistic_regression = {
 	.save = logistic_save,
 	.load = logistic_load,
 	.width = logistic_width,
-	.nfeatures = logistic_nfeatures,
+	.nfeatures = eg_coefs_model_nfeatures,
 	.predict = logistic_predict,
 	.update = logistic_update,
 	.update_obstacle = logistic_update_obstacle,
-	.explain = logistic_explain,
-	.explain_against = logistic_explain_against,
+	.explain = eg_coefs_model_explain,
+	.explain_against = eg_coefs_model_explain_against,
 	.link = logistic_link,
-	.importance = logistic_importance,
+	.importance = eg_coefs_model_importance,
 	.describe = logistic_describe,
 	.coefficients = logistic_coefficients
 };

@@ -256,13 +256,12 @@ static void
 put_card(EgReport *r)
 {
 	EgVersionLine *line = NULL;
-	List	   *lines = eg_models_version_lines(r->version->model_id);
 	ListCell   *cell;
 	const char *args[1] = {r->reference};
 	char	   *rows = eg_jsonb_text(r->version->data, "rows_train");
 	char	   *test = eg_jsonb_text(r->version->data, "rows_test");
 
-	foreach(cell, lines)
+	foreach(cell, r->lines)
 	{
 		if (((EgVersionLine *) lfirst(cell))->id == r->version->id)
 			line = lfirst(cell);
@@ -301,13 +300,12 @@ put_versions(EgReport *r)
 	static const char *const names[] = {"Version", "Trained", "By", "Algorithm", "Metric", "Value",
 										"Deployed"};
 	static const bool numeric[] = {false, false, false, false, false, true, false};
-	List	   *lines = eg_models_version_lines(r->version->model_id);
 	const char *metric = eg_report_main_metric(r->compiled->task);
-	const char **cells = palloc(sizeof(char *) * lengthof(names) * Max(list_length(lines), 1));
+	const char **cells = palloc(sizeof(char *) * lengthof(names) * Max(list_length(r->lines), 1));
 	ListCell   *cell;
 	int			n = 0;
 
-	foreach(cell, lines)
+	foreach(cell, r->lines)
 	{
 		EgVersionLine *line = lfirst(cell);
 		double		value;
@@ -324,7 +322,7 @@ put_versions(EgReport *r)
 	eg_page_section(&r->page, "Versions", "Metrics are those of each version's own training, on "
 					"the rows that it held out.");
 	eg_page_table(&r->page, "Versions, newest first", lengthof(names), names, numeric,
-				  list_length(lines), cells);
+				  list_length(r->lines), cells);
 }
 
 /* engage_report(model text, source text, options jsonb) returns text */
@@ -343,6 +341,7 @@ engage_report(PG_FUNCTION_ARGS)
 				  PG_GETARG_JSONB_P(2));
 	r->version = eg_models_version(text_to_cstring(PG_GETARG_TEXT_PP(0)), EG_PRIV_USE);
 	r->number = eg_version_text(r->version);
+	r->lines = eg_models_version_lines(r->version->model_id);
 	r->reference = psprintf("%s@%s", r->version->model, r->number);
 	r->compiled = eg_cache_get(r->version->id, CurrentMemoryContext);
 	r->schema = quote_identifier(get_namespace_name(get_func_namespace(fcinfo->flinfo->fn_oid)));

@@ -343,8 +343,7 @@ void
 eg_report_history(EgReport *r)
 {
 	const char *args[1] = {r->reference};
-	bool		curve =
-		eg_jsonb_text(r->version->data, "history") != NULL;
+	bool		curve = eg_jsonb_text(r->version->data, "history") != NULL;
 	bool		tuned = eg_ask_text("SELECT 'yes'::text FROM engage.trials WHERE model = "
 									"pg_catalog.split_part($1, '@', 1) LIMIT 1", 1, args) != NULL;
 

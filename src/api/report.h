@@ -28,6 +28,7 @@ typedef struct EgReport
 
 	/* what it is about */
 	EgVersionRow *version;
+	List	   *lines;			/* of EgVersionLine *: all versions of the model */
 	char	   *number;			/* "1.2.0" */
 	char	   *reference;		/* 'churn@1.2.0' */
 	EgCompiled *compiled;

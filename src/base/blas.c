@@ -20,9 +20,9 @@
 #include "postgres.h"
 
 #include <dlfcn.h>
-#include <signal.h>
 
 #include "base/blas.h"
+#include "base/parallel.h"
 
 /* the interface's constants */
 #define ROW_MAJOR		101
@@ -70,21 +70,6 @@ static bool lib_ready = false;
 static const char *lib_failure = NULL;	/* remembered: one attempt for each backend */
 static int	lib_threads = 1;
 
-static void
-signals_block(sigset_t *saved)
-{
-	sigset_t	all;
-
-	sigfillset(&all);
-	sigprocmask(SIG_SETMASK, &all, saved);
-}
-
-static void
-signals_restore(const sigset_t *saved)
-{
-	sigprocmask(SIG_SETMASK, saved, NULL);
-}
-
 /* Every call of the library: threads are started by the first that needs them. */
 #define BLAS(call) \
 	do { \
@@ -92,10 +77,10 @@ signals_restore(const sigset_t *saved)
 \
 		library_open(); \
 		if (lib_threads > 1) \
-			signals_block(&saved_); \
+			eg_signals_block(&saved_); \
 		call; \
 		if (lib_threads > 1) \
-			signals_restore(&saved_); \
+			eg_signals_restore(&saved_); \
 	} while (0)
 
 /* Set a variable of the environment unless the administrator did; true if so. */
@@ -146,7 +131,7 @@ library_open(void)
 		bool		threads;
 		bool		timeout;
 
-		signals_block(&saved);
+		eg_signals_block(&saved);
 		threads = set_default("OPENBLAS_NUM_THREADS", "1");
 		timeout = set_default("OPENBLAS_THREAD_TIMEOUT", SPIN_CYCLES);
 		lib_failure = library_load();
@@ -154,7 +139,7 @@ library_open(void)
 			unsetenv("OPENBLAS_NUM_THREADS");
 		if (timeout)
 			unsetenv("OPENBLAS_THREAD_TIMEOUT");
-		signals_restore(&saved);
+		eg_signals_restore(&saved);
 		lib_ready = lib_failure == NULL;
 	}
 	if (!lib_ready)
@@ -206,8 +191,8 @@ eg_blas_threads(int threads)
 	library_open();
 	if (threads == lib_threads)
 		return;
-	signals_block(&saved);
+	eg_signals_block(&saved);
 	lib.set_threads(Max(threads, 1));
-	signals_restore(&saved);
+	eg_signals_restore(&saved);
 	lib_threads = Max(threads, 1);
 }

@@ -28,8 +28,8 @@
 
 #include <dlfcn.h>
 #include <math.h>
-#include <signal.h>
 
+#include "base/parallel.h"
 #include "base/xgb.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
@@ -145,37 +145,14 @@ struct EgXgbBooster
 	void	   *handle;
 };
 
-static inline void
-signals_block(sigset_t *saved)
-{
-	sigset_t	all;
-
-	/* a fault of the library itself must still reach the server's crash handling */
-	sigfillset(&all);
-	sigdelset(&all, SIGSEGV);
-	sigdelset(&all, SIGBUS);
-	sigdelset(&all, SIGFPE);
-	sigdelset(&all, SIGILL);
-	sigdelset(&all, SIGABRT);
-	sigdelset(&all, SIGTRAP);
-	sigdelset(&all, SIGSYS);
-	sigprocmask(SIG_SETMASK, &all, saved);
-}
-
-static inline void
-signals_restore(const sigset_t *saved)
-{
-	sigprocmask(SIG_SETMASK, saved, NULL);
-}
-
 /* Call the library; a failure becomes an error. */
 #define XGB(call) \
 	do { \
 		sigset_t	saved_; \
 		int			rc_; \
-		signals_block(&saved_); \
+		eg_signals_block(&saved_); \
 		rc_ = (call); \
-		signals_restore(&saved_); \
+		eg_signals_restore(&saved_); \
 		if (rc_ != 0) \
 			library_error(); \
 	} while (0)
@@ -271,13 +248,13 @@ library_open(void)
 		 * cores.  A thousand turns, about as long as waking a thread takes, are
 		 * near the best of both.
 		 */
-		signals_block(&saved);
+		eg_signals_block(&saved);
 		if (own_policy)
 			setenv("GOMP_SPINCOUNT", "1000", 0);
 		lib_failure = library_load();
 		if (own_policy)
 			unsetenv("GOMP_SPINCOUNT");
-		signals_restore(&saved);
+		eg_signals_restore(&saved);
 		lib_ready = lib_failure == NULL;
 	}
 	if (!lib_ready)
@@ -314,9 +291,9 @@ matrix_release(void *arg)
 
 	if (d->handle == NULL)
 		return;
-	signals_block(&saved);
+	eg_signals_block(&saved);
 	lib.matrix_free(d->handle);
-	signals_restore(&saved);
+	eg_signals_restore(&saved);
 	d->handle = NULL;
 }
 
@@ -328,9 +305,9 @@ booster_release(void *arg)
 
 	if (b->handle == NULL)
 		return;
-	signals_block(&saved);
+	eg_signals_block(&saved);
 	lib.booster_free(b->handle);
-	signals_restore(&saved);
+	eg_signals_restore(&saved);
 	b->handle = NULL;
 }
 
@@ -507,10 +484,10 @@ eg_xgb_matrix_quantile(const EgMatrix *m, Size first, Size n, const int *ncatego
 	/* of many rows this takes seconds: see after a signal whether to go on, then start again */
 	for (;;)
 	{
-		signals_block(&saved);
+		eg_signals_block(&saved);
 		rc = lib.matrix_quantile(&it, proxy->handle, NULL, batches_reset, batches_next, config,
 								 &d->handle);
-		signals_restore(&saved);
+		eg_signals_restore(&saved);
 		if (!it.stopped)
 			break;
 		CHECK_FOR_INTERRUPTS();
