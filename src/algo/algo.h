@@ -29,11 +29,43 @@ typedef enum EgTask
 	EG_QUANTILE,				/* output: a value for each quantile, ascending */
 	EG_RANKING,					/* output: a relevance score, larger is better */
 	EG_COUNT,					/* output: expected count */
-	EG_SURVIVAL					/* output: hazard ratio or expected time */
+	EG_SURVIVAL,				/* output: hazard ratio or expected time */
+	EG_CLUSTERING,				/* output: strength of membership in each cluster; none: noise */
+	EG_ANOMALY					/* output: score in 0..1, larger is stranger */
 } EgTask;
 
-#define EG_NTASKS			7
+#define EG_NTASKS			9
 #define EG_TASK_BIT(t)		(1 << (t))
+
+/* learned without a target; one that is named for EG_ANOMALY only measures */
+#define EG_TASKS_UNSUPERVISED	(EG_TASK_BIT(EG_CLUSTERING) | EG_TASK_BIT(EG_ANOMALY))
+
+/* one score tells two classes apart: the second one is from the threshold on */
+static inline bool
+eg_task_two_classes(EgTask task)
+{
+	return task == EG_BINARY || task == EG_ANOMALY;
+}
+
+/* an output for each class, the largest says which */
+static inline bool
+eg_task_many_classes(EgTask task)
+{
+	return task == EG_MULTICLASS || task == EG_CLUSTERING;
+}
+
+static inline bool
+eg_task_has_classes(EgTask task)
+{
+	return eg_task_two_classes(task) || eg_task_many_classes(task);
+}
+
+/* what a row that is in no cluster is called */
+#define EG_NOISE			"noise"
+
+/* the classes of EG_ANOMALY where no target names them */
+#define EG_NORMAL			"normal"
+#define EG_ANOMALOUS		"anomaly"
 
 extern const char *eg_task_name(EgTask task);
 extern bool eg_task_parse(const char *name, EgTask *task);
@@ -192,6 +224,9 @@ typedef struct EgAlgorithm
 	 * object or nothing; it stands beside the metrics of the held-out rows.
 	 */
 	void		(*estimate) (const void *model, StringInfo json);
+
+	/* Anomalies: the score from which on a row is called one; NULL: 0.5. */
+	double		(*threshold) (const void *model);
 
 	/*
 	 * Coefficients of a linear margin, for engage_coefficients(); *exponential is

@@ -49,7 +49,9 @@ static const char *const task_names[EG_NTASKS] = {
 	[EG_QUANTILE] = "quantile",
 	[EG_RANKING] = "ranking",
 	[EG_COUNT] = "count",
-	[EG_SURVIVAL] = "survival"
+	[EG_SURVIVAL] = "survival",
+	[EG_CLUSTERING] = "clustering",
+	[EG_ANOMALY] = "anomaly"
 };
 
 const EgAlgorithm *

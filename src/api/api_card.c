@@ -274,7 +274,7 @@ put_model(StringInfo out, const EgCompiled *c)
 			appendStringInfo(&list, "%s%s", i > 0 ? ", " : "", s->labels[i]);
 		put_line(out, "classes", "%s", clipped(list.data, MAX_TEXT));
 	}
-	if (c->task == EG_BINARY)
+	if (eg_task_two_classes(c->task))
 		put_line(out, "threshold", "%.6g", c->threshold);
 	if (c->partition_column != NULL)
 		put_line(out, "partitioned by", "%s: %d models and one for all other rows",

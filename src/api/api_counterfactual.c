@@ -102,9 +102,9 @@ find_class(const EgScorer *s, const char *label)
 	const EgSchema *schema = s->used->schema;
 	int			i;
 
-	if (s->model->task != EG_BINARY && s->model->task != EG_MULTICLASS)
+	if (!eg_task_has_classes(s->model->task))
 		return -1;
-	for (i = 0; i < (s->model->task == EG_BINARY ? 2 : s->width); i++)
+	for (i = 0; i < (eg_task_two_classes(s->model->task) ? 2 : s->width); i++)
 	{
 		if (strcmp(i < schema->nlabels ? schema->labels[i] : psprintf("%d", i), label) == 0)
 			return i;
@@ -118,7 +118,7 @@ set_class(Measure *m, const char *class)
 	if (class)
 		m->output = eg_explain_class_output(m->s, class, &m->flip);
 	else
-		m->output = m->s->model->task == EG_BINARY ? 0 : m->s->middle;
+		m->output = eg_task_two_classes(m->s->model->task) ? 0 : m->s->middle;
 }
 
 /* ----------
@@ -217,7 +217,7 @@ read_condition(const char *text, double now, Target *t, double *numbers, int *n)
 static void
 check_possible(const EgScorer *s, const Target *t, const double *numbers, int n)
 {
-	bool		classes = s->model->task == EG_BINARY || s->model->task == EG_MULTICLASS;
+	bool		classes = eg_task_has_classes(s->model->task);
 	int			i;
 
 	for (i = 0; i < n; i++)
@@ -254,7 +254,7 @@ class_target(Measure *m, int class, Target *t)
 {
 	const EgSchema *schema = m->s->used->schema;
 
-	if (m->s->model->task == EG_BINARY)
+	if (eg_task_two_classes(m->s->model->task))
 	{
 		m->output = 0;
 		if (class == 1)
@@ -278,22 +278,22 @@ find_target(Measure *m, const double *out, const char *text, bool number, const 
 {
 	const EgScorer *s = m->s;
 	EgTask		task = s->model->task;
-	bool		classes = task == EG_BINARY || task == EG_MULTICLASS;
+	bool		classes = eg_task_has_classes(task);
 	int			label = -1;
 	double		numbers[2];
 	int			n;
 
 	/* 1 is a probability, unless it can only be a class */
-	if (text && (!number || (task == EG_MULTICLASS && !class)))
+	if (text && (!number || (eg_task_many_classes(task) && !class)))
 		label = find_class(s, text);
 	if (text == NULL)
 	{
-		if (task != EG_BINARY || class)
+		if (!eg_task_two_classes(task) || class)
 			ereport(ERROR,
 					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 					 errmsg("argument \"target\" must not be NULL"),
 					 errdetail("Only a binary model has an obvious target, its other class."),
-					 task == EG_MULTICLASS && !class ? errhint("Its classes are %s.", class_list(s))
+					 eg_task_many_classes(task) && !class ? errhint("Its classes are %s.", class_list(s))
 													 : errhint("Write a condition like target => "
 															   "'>= 0.7', or a number.")));
 		class_target(m, !eg_scorer_class(s, out), t);
@@ -324,7 +324,7 @@ find_target(Measure *m, const double *out, const char *text, bool number, const 
 					   class_list(s))
 				 : errhint("Conditions are like '<= 0.3', '>= 0.7', '0.2..0.4'.")));
 	check_possible(s, t, numbers, n);
-	if (task == EG_MULTICLASS && !class)
+	if (eg_task_many_classes(task) && !class)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("model \"%s\" has a probability for each of %d classes", s->model->model,

@@ -91,7 +91,7 @@ eg_metric_choose(EgTask task, const char *name)
 	/* the metrics of no rows: all names, no values */
 	none.task = task;
 	none.width = 1;
-	none.nclasses = task == EG_BINARY ? 2 : 0;
+	none.nclasses = eg_task_two_classes(task) ? 2 : 0;
 	initStringInfo(&all);
 	initStringInfo(&known);
 	eg_metrics_json(&all, &none);

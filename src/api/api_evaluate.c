@@ -69,7 +69,7 @@ eg_scored_argument(FunctionCallInfo fcinfo, int target, int weight)
 void
 eg_require_classes(const EgScored *s, bool binary, const char *function)
 {
-	if (s->nclasses > 0 && (s->task == EG_BINARY || !binary))
+	if (s->nclasses > 0 && (eg_task_two_classes(s->task) || !binary))
 		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -173,7 +173,7 @@ predicted_class(const EgScored *s, const double *score, double threshold)
 	int			best = 0;
 	int			k;
 
-	if (s->task == EG_BINARY)
+	if (eg_task_two_classes(s->task))
 		return score[0] >= threshold;
 	for (k = 1; k < s->width; k++)
 	{
@@ -206,7 +206,7 @@ engage_confusion(PG_FUNCTION_ARGS)
 				p;
 
 	eg_require_classes(s, false, "engage_confusion()");
-	if (!PG_ARGISNULL(3) && s->task != EG_BINARY)
+	if (!PG_ARGISNULL(3) && !eg_task_two_classes(s->task))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("argument \"threshold\" is for models of two classes")));

@@ -38,7 +38,7 @@ eg_class_argument(const EgScored *s, const char *name, const char *function)
 	int			k;
 
 	eg_require_classes(s, false, function);
-	if (name == NULL && s->task == EG_BINARY)
+	if (name == NULL && eg_task_two_classes(s->task))
 		return 1;
 	for (k = 0; name && k < s->nclasses; k++)
 	{
@@ -65,7 +65,7 @@ eg_class_scores(const EgScored *s, int k, Size *stride)
 	Size		i;
 
 	*stride = s->width;
-	if (s->task != EG_BINARY)
+	if (!eg_task_two_classes(s->task))
 		return s->score + k;
 	if (k == 1)
 		return s->score;

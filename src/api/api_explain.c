@@ -159,7 +159,8 @@ eg_explain_told(EgExplainer *e, EgScorer *s, const EgAbout *about, bool margin)
 		t.base = margin ? -t.base : 1 - t.base;
 		t.prediction = margin ? -t.prediction : 1 - t.prediction;
 	}
-	t.class = s->model->task == EG_BINARY ? !flip : s->model->task == EG_MULTICLASS ? output : -1;
+	t.class = eg_task_two_classes(s->model->task) ? !flip :
+		eg_task_many_classes(s->model->task) ? output : -1;
 	return t;
 }
 

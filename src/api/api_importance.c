@@ -98,7 +98,7 @@ eg_class_output(const EgScorer *s, const char *class, const char *function, bool
 	*flip = false;
 	if (class)
 		return eg_explain_class_output(s, class, flip);
-	if (s->model->task == EG_MULTICLASS)
+	if (eg_task_many_classes(s->model->task))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("model \"%s\" has %d classes, and %s looks at one", s->model->model,
@@ -282,7 +282,7 @@ importance_by_shap(EgScored *s, const char *class, EgRun *run, Units *u)
 	EgExplainer *e = eg_explainer_create(s->scorer, &options, CurrentMemoryContext);
 	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "engage explained row",
 												  ALLOCSET_DEFAULT_SIZES);
-	bool		all = class == NULL && s->task == EG_MULTICLASS;
+	bool		all = class == NULL && eg_task_many_classes(s->task);
 	bool		flip;
 	int			from = all ? 0 : eg_class_output(s->scorer, class, "engage_importance()", &flip);
 	int			to = all ? s->width : from + 1;

@@ -85,7 +85,7 @@ histogram_of_classes(Histogram *h, const EgScored *s, int k)
 	const double *score = eg_class_scores(s, k, &stride);
 	int64	   *yes = palloc0(sizeof(int64) * h->n);
 	int64	   *no = palloc0(sizeof(int64) * h->n);
-	int			other = s->task == EG_BINARY ? 1 - k : -1;
+	int			other = eg_task_two_classes(s->task) ? 1 - k : -1;
 	const char *name = k < s->nlabels ? s->labels[k] : psprintf("%d", k);
 	Size		i;
 

@@ -165,7 +165,7 @@ eg_call_site_extra(FunctionCallInfo fcinfo)
 static void
 need_classes(const EgScorer *s)
 {
-	if (s->model->task != EG_BINARY && s->model->task != EG_MULTICLASS)
+	if (!eg_task_has_classes(s->model->task))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("model \"%s\" has the task %s and no classes", s->model->model,
@@ -180,6 +180,8 @@ label(const EgScorer *s, int class)
 {
 	const EgSchema *schema = s->used->schema;
 
+	if (class < 0)
+		return EG_NOISE;
 	return class < schema->nlabels ? schema->labels[class] : psprintf("%d", class);
 }
 
@@ -199,6 +201,12 @@ proba_datum(const EgScorer *s, const double *out)
 	int			i;
 
 	need_classes(s);
+	if (s->model->task == EG_ANOMALY)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("model \"%s\" has the task %s and no probabilities", s->model->model,
+						eg_task_name(s->model->task)),
+				 errhint("Use engage_predict(): its score is no probability.")));
 	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
 	for (i = 0; i < n; i++)
 	{

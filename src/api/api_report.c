@@ -193,6 +193,12 @@ lead(const EgReport *r)
 		case EG_MULTICLASS:
 			what = psprintf("Predicts the class of %s: %s", target, class_list(s));
 			break;
+		case EG_CLUSTERING:
+			what = psprintf("Divides rows into %d segments", r->compiled->width);
+			break;
+		case EG_ANOMALY:
+			what = pstrdup("Says how unusual a row is, from 0 to 1");
+			break;
 		case EG_QUANTILE:
 			what = psprintf("Predicts quantiles of %s", target);
 			break;

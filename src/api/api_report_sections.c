@@ -215,7 +215,7 @@ strongest(EgReport *r, int n, int *found)
 void
 eg_report_drivers(EgReport *r)
 {
-	bool		one_class = r->compiled->task != EG_MULTICLASS || r->class;
+	bool		one_class = !eg_task_many_classes(r->compiled->task) || r->class;
 	int			n;
 	char	  **names;
 	int			i;
@@ -319,7 +319,7 @@ eg_report_examples(EgReport *r)
 	int			n;
 	int			i;
 
-	if (r->examples == 0 || task == EG_MULTICLASS)
+	if (r->examples == 0 || eg_task_many_classes(task))
 		return;
 	rows = example_rows(r);
 	if (rows == NULL)

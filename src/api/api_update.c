@@ -198,10 +198,11 @@ engage_set_threshold(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("argument \"%s\" must not be NULL", "threshold")));
 	threshold = PG_GETARG_FLOAT8(1);
-	if (strcmp(base->task, eg_task_name(EG_BINARY)) != 0)
+	if (strcmp(base->task, eg_task_name(EG_BINARY)) != 0 &&
+		strcmp(base->task, eg_task_name(EG_ANOMALY)) != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("model \"%s\" has the task %s, and only binary models have a threshold",
+				 errmsg("model \"%s\" has the task %s, and only binary and anomaly models have a threshold",
 						base->model, base->task)));
 	if (!(threshold >= 0 && threshold <= 1))
 		ereport(ERROR,

@@ -265,7 +265,9 @@ target_words(const EgScorer *s, const EgWording *w, int class)
 		return eg_wording_fill(w->word[EG_WORD_TARGET], blanks);
 	}
 	if (*name == '\0')
-		return s->model->task == EG_MULTICLASS ? psprintf("the probability of \"%s\"", label) :
+		return s->model->task == EG_CLUSTERING ? psprintf("the membership in segment %s", label) :
+			s->model->task == EG_ANOMALY ? pstrdup("the anomaly score") :
+			s->model->task == EG_MULTICLASS ? psprintf("the probability of \"%s\"", label) :
 			pstrdup("the score");
 	switch (s->model->task)
 	{
@@ -281,6 +283,10 @@ target_words(const EgScorer *s, const EgWording *w, int class)
 			return psprintf("the relevance");
 		case EG_SURVIVAL:
 			return psprintf("the prediction of %s", name);
+		case EG_CLUSTERING:
+			return psprintf("the membership in segment %s", label);
+		case EG_ANOMALY:
+			return pstrdup("the anomaly score");
 		case EG_REGRESSION:
 		case EG_QUANTILE:
 			break;
@@ -291,7 +297,7 @@ target_words(const EgScorer *s, const EgWording *w, int class)
 static char *
 effect_text(const EgScorer *s, const EgWording *w, double effect)
 {
-	bool		probability = s->model->task == EG_BINARY || s->model->task == EG_MULTICLASS;
+	bool		probability = eg_task_has_classes(s->model->task);
 	char	   *text;
 
 	effect = fabs(effect);

@@ -180,6 +180,8 @@ eg_recipe_from_call(FunctionCallInfo fcinfo)
 	s->weight = eg_arg_text(fcinfo, ARG_WEIGHT);
 	s->class_weight = eg_arg_text(fcinfo, ARG_CLASS_WEIGHT);
 	s->test_size = PG_ARGISNULL(ARG_TEST_SIZE) ? 0.2 : PG_GETARG_FLOAT8(ARG_TEST_SIZE);
+	if (s->target == NULL)
+		s->test_size = 0;		/* nothing to measure on held-out rows */
 	s->split = eg_arg_text(fcinfo, ARG_SPLIT);
 	s->seed = PG_ARGISNULL(ARG_SEED) ? 1 : PG_GETARG_INT64(ARG_SEED);
 	word = eg_arg_text(fcinfo, ARG_DEPLOY);

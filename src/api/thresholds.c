@@ -73,7 +73,7 @@ list_metrics(StringInfo out, EgTask task)
 
 	none.task = task;
 	none.width = 1;
-	none.nclasses = task == EG_BINARY ? 2 : 0;
+	none.nclasses = eg_task_two_classes(task) ? 2 : 0;
 	initStringInfo(&all);
 	eg_metrics_json(&all, &none);
 	it = JsonbIteratorInit(&eg_json_parse(all.data)->root);
@@ -211,7 +211,7 @@ find_known(const char *name, EgTask task, bool outcomes)
 	{
 		if (strcmp(name, known[i].name) == 0)
 		{
-			if (known[i].kind == EG_CHECK_MEAN && task == EG_MULTICLASS)
+			if (known[i].kind == EG_CHECK_MEAN && eg_task_many_classes(task))
 				ereport(ERROR,
 						(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						 errmsg("threshold \"%s\" is for models that predict one number, and the task is %s",

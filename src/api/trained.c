@@ -72,6 +72,14 @@ eg_trained_compare(const EgRecipe *r, const EgTrained *t, const char *champion,
 	c.metric = eg_metric_primary(t->task);
 	c.champion = c.challenger = NAN;
 	c.champion_version = champion;
+
+	/* without a target there is nothing to be better at: what is newer replaces what is older */
+	if (r->spec.target == NULL)
+	{
+		c.champion_version = NULL;
+		c.deploy = r->deploy != EG_DEPLOY_NEVER;
+		return c;
+	}
 	if (t->test.n > 0)
 	{
 		in = eg_metric_input(t, &t->test);
@@ -224,12 +232,15 @@ eg_trained_data(const EgRecipe *r, const EgTrained *t, const EgComparison *c)
 		put_lent(&out, t->lent);
 	appendStringInfoString(&out, ", \"query\": ");
 	escape_json(&out, t->query);
-	appendStringInfoString(&out, ", \"target\": ");
-	escape_json(&out, r->spec.target);
+	if (r->spec.target)
+	{
+		appendStringInfoString(&out, ", \"target\": ");
+		escape_json(&out, r->spec.target);
+	}
 	if (t->nlabels > 0)
 		put_strings(&out, "labels", t->labels, t->nlabels);
-	if (t->task == EG_BINARY)
-		appendStringInfoString(&out, ", \"threshold\": 0.5");
+	if (eg_task_two_classes(t->task))
+		appendStringInfo(&out, ", \"threshold\": %.17g", t->threshold);
 	put_strings(&out, "features", t->schema->names, t->schema->nfeatures);
 
 	appendStringInfoString(&out, ", \"columns\": [");

@@ -24,6 +24,7 @@
 
 #define NUMBERS			(EG_TASK_BIT(EG_REGRESSION) | EG_TASK_BIT(EG_COUNT))
 #define BINARY			EG_TASK_BIT(EG_BINARY)
+#define SCORED			(EG_TASK_BIT(EG_BINARY) | EG_TASK_BIT(EG_ANOMALY))
 #define MULTICLASS		EG_TASK_BIT(EG_MULTICLASS)
 #define QUANTILE		EG_TASK_BIT(EG_QUANTILE)
 #define RANKING			EG_TASK_BIT(EG_RANKING)
@@ -44,8 +45,8 @@ static const MetricDef metric_table[] = {
 	{"median_absolute_error", NUMBERS, false},
 	{"bias", NUMBERS, false},
 	{"poisson_deviance", EG_TASK_BIT(EG_COUNT), false},
-	{"auc", BINARY | MULTICLASS, true},
-	{"average_precision", BINARY, true},
+	{"auc", SCORED | MULTICLASS, true},
+	{"average_precision", SCORED, true},
 	{"log_loss", BINARY | MULTICLASS, false},
 	{"log_loss_base", BINARY | MULTICLASS, false},
 	{"brier", BINARY, false},
@@ -53,13 +54,13 @@ static const MetricDef metric_table[] = {
 	{"precision", BINARY, true},
 	{"recall", BINARY, true},
 	{"f1", BINARY, true},
-	{"best_threshold", BINARY, false},
-	{"best_accuracy", BINARY, true},
-	{"best_precision", BINARY, true},
-	{"best_recall", BINARY, true},
-	{"best_f1", BINARY, true},
-	{"positive_rate", BINARY, false},
-	{"lift_top_decile", BINARY, true},
+	{"best_threshold", SCORED, false},
+	{"best_accuracy", SCORED, true},
+	{"best_precision", SCORED, true},
+	{"best_recall", SCORED, true},
+	{"best_f1", SCORED, true},
+	{"positive_rate", SCORED, false},
+	{"lift_top_decile", SCORED, true},
 	{"precision_macro", MULTICLASS, true},
 	{"recall_macro", MULTICLASS, true},
 	{"f1_macro", MULTICLASS, true},
@@ -139,6 +140,10 @@ eg_metric_primary(EgTask task)
 			return "poisson_deviance";
 		case EG_SURVIVAL:
 			return "concordance";
+		case EG_ANOMALY:
+			return "auc";
+		case EG_CLUSTERING:
+			return "silhouette";
 	}
 	return NULL;
 }
@@ -246,7 +251,7 @@ row_is_usable(const EgMetricInput *in, Size i)
 		return false;
 	if (in->event && !isfinite(in->event[i]))
 		return false;
-	if (in->task == EG_BINARY)
+	if (eg_task_two_classes(in->task))
 		return truth == 0.0 || truth == 1.0;
 	if (in->task == EG_MULTICLASS)
 		return truth >= 0.0 && truth < in->nclasses && truth == floor(truth);
@@ -321,6 +326,7 @@ eg_metrics_compute(const EgMetricInput *in, EgMetricSet *set, StringInfo details
 			eg_metrics_numbers(in, set, details);
 			break;
 		case EG_BINARY:
+		case EG_ANOMALY:
 			eg_metrics_binary(in, set, details);
 			break;
 		case EG_MULTICLASS:
@@ -334,6 +340,8 @@ eg_metrics_compute(const EgMetricInput *in, EgMetricSet *set, StringInfo details
 			break;
 		case EG_SURVIVAL:
 			eg_metrics_survival(in, set, details);
+			break;
+		case EG_CLUSTERING:
 			break;
 	}
 }

@@ -192,8 +192,8 @@ check_agreement(EgReader *r, const EgArtifact *a)
 	if (width < 1)
 		eg_corrupted(r, "the model has %d outputs", width);
 	if (a->schema->nlabels > 0 &&
-		((a->task == EG_MULTICLASS && a->schema->nlabels != width) ||
-		 (a->task == EG_BINARY && (a->schema->nlabels != 2 || width != 1))))
+		((eg_task_many_classes(a->task) && a->schema->nlabels != width) ||
+		 (eg_task_two_classes(a->task) && (a->schema->nlabels != 2 || width != 1))))
 		eg_corrupted(r, "there are %d labels for %d outputs", a->schema->nlabels, width);
 	if (a->calibration && ((a->task != EG_BINARY && a->task != EG_MULTICLASS) ||
 						   a->calibration->width != width))

@@ -72,6 +72,12 @@ eg_evaluate_source(const EgEvaluateSpec *spec, const EgVersionRow *v, const EgCo
 
 	s.source = spec->source;
 	s.hash_seed = spec->seed;
+	if (!spec->no_truth && model->task == EG_CLUSTERING)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("model \"%s\" has the task clustering, and there is no truth to compare its "
+						"segments with", model->model),
+				 errhint("Use engage_silhouette() or engage_profile().")));
 	if (!spec->no_truth)
 	{
 		s.target = spec->target ? spec->target : model->parts[0]->schema->target;
@@ -130,6 +136,8 @@ class_of_number(const EgScored *s, double value, bool boolean)
 		return -1;
 	if (s->nlabels == 0)
 		return value >= 0 && value < s->nclasses ? (int) value : -1;
+	if (s->task == EG_ANOMALY && (value == 0 || value == 1) && strcmp(s->labels[1], EG_ANOMALOUS) == 0)
+		return (int) value;
 	if (!boolean)
 		code = find_label(s, psprintf("%.0f", value));
 	if (code < 0 && (value == 0 || value == 1))
@@ -296,11 +304,11 @@ eg_evaluate_create(const EgVersionRow *v, EgCompiled *model)
 	s->params = model->parts[0]->params;
 	s->threshold = model->threshold;
 	s->width = model->width;
-	if (model->task == EG_BINARY || model->task == EG_MULTICLASS)
+	if (eg_task_has_classes(model->task))
 	{
 		s->nlabels = schema->nlabels;
 		s->labels = schema->labels;
-		s->nclasses = model->task == EG_BINARY ? 2 : model->width;
+		s->nclasses = eg_task_two_classes(model->task) ? 2 : model->width;
 	}
 	s->scorer = eg_scorer_create(model, CurrentMemoryContext);
 	s->schema = schema;

@@ -391,19 +391,19 @@ eg_explainer_interactions(EgExplainer *e, int output)
 int
 eg_explain_default_output(const EgScorer *s, const double *out)
 {
-	return s->model->task == EG_MULTICLASS ? eg_scorer_class(s, out) : s->middle;
+	return eg_task_many_classes(s->model->task) ? Max(eg_scorer_class(s, out), 0) : s->middle;
 }
 
 int
 eg_explain_class_output(const EgScorer *s, const char *label, bool *flip)
 {
 	const EgSchema *schema = s->model->parts[0]->schema;
-	int			n = s->model->task == EG_BINARY ? 2 : s->width;
+	int			n = eg_task_two_classes(s->model->task) ? 2 : s->width;
 	StringInfoData known;
 	int			i;
 
 	*flip = false;
-	if (s->model->task != EG_BINARY && s->model->task != EG_MULTICLASS)
+	if (!eg_task_has_classes(s->model->task))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("model \"%s\" has the task %s and no classes", s->model->model,
@@ -416,8 +416,8 @@ eg_explain_class_output(const EgScorer *s, const char *label, bool *flip)
 
 		if (strcmp(name, label) == 0)
 		{
-			*flip = s->model->task == EG_BINARY && i == 0;
-			return s->model->task == EG_BINARY ? 0 : i;
+			*flip = eg_task_two_classes(s->model->task) && i == 0;
+			return eg_task_two_classes(s->model->task) ? 0 : i;
 		}
 		if (i < 20)
 			appendStringInfo(&known, "%s\"%s\"", i > 0 ? ", " : "", name);

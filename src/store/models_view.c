@@ -122,9 +122,9 @@ append_scores(StringInfo sql, const char *task, const char *schema, const char *
 	(void) eg_task_parse(task, &t);
 	if (t != EG_MULTICLASS)
 		append_call(sql, schema, "engage_predict", model, "score");
-	if (t == EG_BINARY || t == EG_MULTICLASS)
+	if (eg_task_has_classes(t))
 		append_call(sql, schema, "engage_predict_class", model, "class");
-	if (t == EG_MULTICLASS)
+	if (eg_task_many_classes(t))
 		append_call(sql, schema, "engage_predict_proba", model, "probabilities");
 	if (t == EG_QUANTILE)
 		append_call(sql, schema, "engage_predict_quantiles", model, "quantiles");

@@ -297,15 +297,16 @@ eg_log_put(EgLogWriter *w, EgScorer *s, const double *out, const char *key,
 	w->values[LOG_KEY][i] = CStringGetTextDatum(key);
 	w->values[LOG_SCORE][i] = Float8GetDatum(out[s->middle]);
 	w->nulls[LOG_CLASS][i] = true;
-	if (task == EG_BINARY || task == EG_MULTICLASS)
+	if (eg_task_has_classes(task))
 	{
 		int			class = eg_scorer_class(s, out);
 
 		w->values[LOG_CLASS][i] = CStringGetTextDatum(
+			class < 0 ? EG_NOISE :
 			class < schema->nlabels ? schema->labels[class] : psprintf("%d", class));
 		w->nulls[LOG_CLASS][i] = false;
-		if (task == EG_MULTICLASS)
-			w->values[LOG_SCORE][i] = Float8GetDatum(out[class]);
+		if (eg_task_many_classes(task))
+			w->values[LOG_SCORE][i] = Float8GetDatum(class < 0 ? 0 : out[class]);
 	}
 	w->nulls[LOG_OUTPUTS][i] = s->width == 1;
 	if (s->width > 1)

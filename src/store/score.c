@@ -351,6 +351,8 @@ eg_scorer_unfit(EgScorer *s, TupleDesc desc)
 double
 eg_scorer_number(const EgScorer *s, const double *out)
 {
+	if (s->model->task == EG_CLUSTERING)
+		return eg_scorer_class(s, out) + 1;
 	if (s->model->task != EG_MULTICLASS)
 		return out[s->middle];
 	if (s->model->parts[0]->schema->nlabels == 0)
@@ -369,12 +371,12 @@ eg_scorer_class(const EgScorer *s, const double *out)
 	int			best = 0;
 	int			i;
 
-	if (s->model->task == EG_BINARY)
+	if (eg_task_two_classes(s->model->task))
 		return out[0] >= s->model->threshold;
 	for (i = 1; i < s->width; i++)
 	{
 		if (out[i] > out[best])
 			best = i;
 	}
-	return best;
+	return s->model->task == EG_CLUSTERING && out[best] <= 0 ? -1 : best;
 }

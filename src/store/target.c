@@ -65,6 +65,10 @@ infer_task(const EgTrainSpec *spec, const EgSourceData *d)
 	double		two[2];
 	int			n;
 
+	if (spec->algorithm->tasks & EG_TASK_BIT(EG_CLUSTERING))
+		return EG_CLUSTERING;
+	if (spec->algorithm->tasks & EG_TASK_BIT(EG_ANOMALY))
+		return EG_ANOMALY;
 	if (spec->event)
 		return EG_SURVIVAL;
 	if (spec->group_by)
@@ -104,6 +108,42 @@ check_task(const EgTrainSpec *spec, EgTask task)
 					errhint("Its tasks are: %s.", known.data)));
 }
 
+/* A target where one is learned, none where there is nothing to compare it with. */
+static void
+check_target(const EgTrainSpec *spec, EgTask task)
+{
+	bool		unsupervised = (EG_TASKS_UNSUPERVISED & EG_TASK_BIT(task)) != 0;
+
+	if (!unsupervised && spec->target == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("task %s needs a target column", eg_task_name(task)),
+				 errhint("Name it with target => '...'.")));
+	if (task == EG_CLUSTERING && spec->target)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("task clustering has no target, but \"%s\" was named", spec->target),
+				 errhint("Leave target out; exclude => '{%s}' keeps the column from being a feature.",
+						 spec->target)));
+	if (task == EG_CLUSTERING && spec->partition_by)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("argument \"partition_by\" is not for the task clustering"),
+				 errdetail("Segments of several models would share their numbers."),
+				 errhint("Train a model for each part.")));
+	if (unsupervised && spec->class_weight)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("argument \"class_weight\" is for classification, not for the task %s",
+						eg_task_name(task))));
+	if (spec->target == NULL && spec->split)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("argument \"split\" needs a target"),
+				 errdetail("Without a target there is nothing to measure on held-out rows, and all "
+						   "rows are learned from.")));
+}
+
 /* Make label `positive` class 1 of two. */
 static void
 order_positive(const EgTrainSpec *spec, EgTarget *t, Size nrows)
@@ -112,7 +152,7 @@ order_positive(const EgTrainSpec *spec, EgTarget *t, Size nrows)
 
 	if (spec->positive == NULL)
 		return;
-	if (t->task != EG_BINARY)
+	if (!eg_task_two_classes(t->task))
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("argument \"positive\" is for the task binary, not %s",
 							   eg_task_name(t->task))));
@@ -223,8 +263,9 @@ eg_target_classes(const EgTrainSpec *spec, EgSourceData *d)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("task \"%s\" does not exist", spec->task),
 						errhint("The tasks are: regression, binary, multiclass, quantile, ranking, "
-								"count, survival.")));
+								"count, survival, clustering, anomaly.")));
 	check_task(spec, t->task);
+	check_target(spec, t->task);
 
 	if (t->task == EG_RANKING && spec->group_by == NULL)
 		ereport(ERROR,
@@ -240,7 +281,7 @@ eg_target_classes(const EgTrainSpec *spec, EgSourceData *d)
 						errmsg("argument \"event\" is for the task survival, not %s",
 							   eg_task_name(t->task))));
 
-	if (t->task != EG_BINARY && t->task != EG_MULTICLASS)
+	if (!eg_task_has_classes(t->task) || spec->target == NULL)
 	{
 		if (spec->class_weight)
 			ereport(ERROR,
@@ -249,6 +290,8 @@ eg_target_classes(const EgTrainSpec *spec, EgSourceData *d)
 							eg_task_name(t->task))));
 		if (spec->positive)
 			order_positive(spec, t, nrows);
+		if (spec->target == NULL)
+			return t;
 		if (d->target_kind == EG_TARGET_LABEL)
 			ereport(ERROR,
 					(errcode(ERRCODE_DATATYPE_MISMATCH),
@@ -286,12 +329,12 @@ eg_target_classes(const EgTrainSpec *spec, EgSourceData *d)
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("target column \"%s\" has %d classes, at most %d are possible",
 						spec->target, t->nlabels, MAX_CLASSES)));
-	if (t->task == EG_BINARY && t->nlabels > 2)
+	if (eg_task_two_classes(t->task) && t->nlabels > 2)
 		ereport(
 			ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("target column \"%s\" has %d classes, but task binary needs two", spec->target,
-					t->nlabels),
+			 errmsg("target column \"%s\" has %d classes, but task %s needs two", spec->target,
+					t->nlabels, eg_task_name(t->task)),
 			 errhint(
 				 "Use task => 'multiclass', or reduce the target to two classes in the source.")));
 	order_positive(spec, t, nrows);

@@ -129,7 +129,8 @@ eg_train_dataset(const EgTrainState *s, const Size *rows, const Size count[EG_NR
 	data->ncategories = d->schema->ncategories;
 	data->names = (const char *const *) d->schema->names;
 	data->categories = eg_train_category_words(d->schema);
-	data->role[EG_ROLE_TARGET] = eg_pick(d->target, rows, n);
+	if ((EG_TASKS_UNSUPERVISED & EG_TASK_BIT(data->task)) == 0)
+		data->role[EG_ROLE_TARGET] = eg_pick(d->target, rows, n);
 	data->role[EG_ROLE_WEIGHT] = make_weights(s, rows, n);
 	data->role[EG_ROLE_GROUP] = eg_pick(d->group, rows, n);
 	data->role[EG_ROLE_EVENT] = eg_pick(d->event, rows, n);
@@ -167,6 +168,36 @@ calibrate_aside(const EgTrainState *s, EgArtifact *a, const Size *rows, const Eg
 	eg_calibrate_artifact(a, s->spec, aside, y, weight ? w : NULL, used[0], used[1]);
 }
 
+/* Classes that no target names: clusters by number, largest first; what is strange or not. */
+static void
+name_classes(EgTrainState *s, const void *model, MemoryContext context)
+{
+	const EgAlgorithm *algorithm = s->spec->algorithm;
+	MemoryContext old = MemoryContextSwitchTo(context);
+	EgTrained  *r = s->result;
+	EgSchema   *schema = s->d->schema;
+	int			i;
+
+	r->threshold = r->task == EG_ANOMALY && algorithm->threshold ? algorithm->threshold(model) : 0.5;
+	if (r->task == EG_CLUSTERING)
+	{
+		r->nlabels = algorithm->width(model);
+		r->labels = palloc(sizeof(char *) * r->nlabels);
+		for (i = 0; i < r->nlabels; i++)
+			r->labels[i] = psprintf("%d", i + 1);
+	}
+	else if (r->task == EG_ANOMALY && r->nlabels == 0)
+	{
+		r->nlabels = 2;
+		r->labels = palloc(sizeof(char *) * 2);
+		r->labels[0] = EG_NORMAL;
+		r->labels[1] = EG_ANOMALOUS;
+	}
+	schema->nlabels = r->nlabels;
+	schema->labels = r->labels;
+	MemoryContextSwitchTo(old);
+}
+
 /*
  * Learn from the given rows (NULL: the first ntrain), of each kind as many as
  * count says; write the artifact.  Everything else is gone on return.
@@ -198,6 +229,8 @@ train_part(EgTrainState *s, const char *value, const Size *rows, const Size coun
 	s->run->history = value == NULL ? s->result->history : NULL;
 	artifact.model = algorithm->fit(&data, s->params, s->run);
 	s->run->history = NULL;
+	if (value == NULL)
+		name_classes(s, artifact.model, result_context);
 	CHECK_FOR_INTERRUPTS();
 	if (s->spec->cross_folds > 0)
 	{
@@ -291,6 +324,8 @@ part_is_learnable(const EgTrainState *s, const Size *rows, const Size count[EG_N
 		if (!has_all_classes(s, first, count[EG_ROWS_CALIBRATE], 1))
 			return false;
 	}
+	if (EG_TASKS_UNSUPERVISED & EG_TASK_BIT(s->target->task))
+		return true;
 	if (s->target->nlabels > 0)
 		return has_all_classes(s, rows, nfit, cross ? MIN_FOLD_ROWS : 1);
 	for (i = 1; i < nfit; i++)
@@ -394,11 +429,11 @@ train_steps(EgTrainState *s)
 
 	if (frozen == NULL && s->members)
 		frozen = eg_members_split(s->members, spec);
-	r->split = eg_split_from_json(frozen, (uint64) spec->seed, spec->test_size);
+	r->split = eg_split_from_json(frozen, (uint64) spec->seed, spec->target ? spec->test_size : 0);
 	source = eg_train_source(spec, r->split);
 	if (s->members)
 		eg_members_source(s->members, &source);
-	if (spec->champion)
+	if (spec->champion && spec->target)
 		rival = eg_rival_start(spec, &source, run);
 
 	eg_progress_start(&s->progress, run, psprintf("training %s", spec->model), "reading row");
@@ -450,7 +485,8 @@ train_steps(EgTrainState *s)
 		s->target->cls[i] = (int32) d->target[i];
 
 	r->schema = d->schema;
-	d->schema->target = pstrdup(spec->target);
+	if (spec->target)
+		d->schema->target = pstrdup(spec->target);
 	d->schema->nlabels = r->nlabels;
 	d->schema->labels = r->labels;
 	if (s->members)

@@ -65,6 +65,7 @@ typedef struct EgTrained
 	EgTask		task;
 	int			nlabels;
 	char	  **labels;			/* (nlabels) */
+	double		threshold;		/* of two classes */
 	EgSchema   *schema;
 	char	   *params;			/* resolved hyper-parameters, JSON */
 	int			nparts;

@@ -135,7 +135,7 @@ eg_train_score(EgTrainState *s)
 	h->n = d->x.nrows - first;
 	h->width = parts[0]->algorithm->width(parts[0]->model);
 	h->score = MemoryContextAllocHuge(old, sizeof(double) * Max(h->n * h->width, 1));
-	h->truth = eg_pick(d->target + first, NULL, 0);
+	h->truth = d->target ? d->target + first : NULL;
 	h->weight = d->weight ? d->weight + first : NULL;
 	h->group = d->group ? d->group + first : NULL;
 	h->event = d->event ? d->event + first : NULL;

@@ -351,6 +351,7 @@ update_steps(UpdateState *s)
 	r->query = s->d->query;
 	eg_train_check_weights(s->spec, s->d);
 	read_target(s);
+	r->threshold = 0.5;
 	r->task = s->target.task;
 	r->nlabels = s->target.nlabels;
 	r->labels = s->target.labels;

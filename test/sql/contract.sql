@@ -18,7 +18,8 @@ INSERT INTO learn VALUES
 	('regression', 'y', '', 'engage_predict(%L, r)'), ('binary', 'b', '', 'engage_predict(%L, r)'),
 	('multiclass', 'k', '', 'engage_predict_proba(%L, r)'), ('quantile', 'y', '', 'engage_predict_quantiles(%L, r)'),
 	('ranking', 'n', ', group_by => ''q''', 'engage_predict(%L, r)'), ('count', 'n', '', 'engage_predict(%L, r)'),
-	('survival', 't', ', event => ''e''', 'engage_predict(%L, r)');
+	('survival', 't', ', event => ''e''', 'engage_predict(%L, r)'),
+	('clustering', NULL, '', 'engage_predict_proba(%L, r)'), ('anomaly', NULL, '', 'engage_predict(%L, r)');
 
 CREATE TYPE subject AS (algorithm text, task text);
 
@@ -135,7 +136,7 @@ DECLARE
 BEGIN
 	FOREACH n IN ARRAY '{0,1,2,3,5}'::int[] LOOP
 		e := train_error(s, format('SELECT * FROM whole WHERE id <= %s', n));
-		IF e !~ '^22' OR (e IS NULL AND (n = 0 OR n = 1 AND s.task <> 'survival')) THEN RETURN format('%s rows: %s', n, e); END IF;
+		IF e !~ '^22' OR (e IS NULL AND (n = 0 OR n = 1 AND s.task NOT IN ('survival', 'clustering', 'anomaly'))) THEN RETURN format('%s rows: %s', n, e); END IF;
 	END LOOP;
 	RETURN NULL;
 END $$;
@@ -170,6 +171,13 @@ DECLARE
 	value text;
 	e text;
 BEGIN
+	-- without a target: one that is named is refused, or measures
+	IF target IS NULL THEN
+		e := error_of(format('SELECT engage_train(''measured'', ''whole'', target => ''b'', algorithm => %L, task => %L, features => ''{x1,x2,x3,c}'')',
+			s.algorithm, s.task));
+		RETURN CASE s.task WHEN 'clustering' THEN CASE WHEN e IS NULL OR e !~ '^22023 .*no target' THEN coalesce(e, 'accepted a target') END
+			WHEN 'anomaly' THEN coalesce(e, CASE WHEN NOT (SELECT metrics ? 'auc' FROM engage.versions WHERE model = 'measured' LIMIT 1) THEN 'no auc' END) END;
+	END IF;
 	e := train_error(s, format('SELECT %s, NULL::%s AS %I FROM whole', others, type, target));
 	IF e IS NULL OR e !~ '^22' THEN RETURN 'all NULL: ' || coalesce(e, 'learned'); END IF;
 	IF s.task <> 'survival' THEN
@@ -230,7 +238,7 @@ END $$;
 -- base and contributions are the score, whatever the method; a margin's are as finite
 CREATE FUNCTION trial_explain(s subject) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
-	score text := CASE s.task WHEN 'multiclass' THEN '(SELECT max(value::float8) FROM jsonb_each_text(engage_predict_proba(''base'', r)))'
+	score text := CASE WHEN s.task IN ('multiclass', 'clustering') THEN '(SELECT max(value::float8) FROM jsonb_each_text(engage_predict_proba(''base'', r)))'
 		ELSE 'engage_predict(''base'', r)' END;
 	source text := '(SELECT x1, x2, x3, c FROM whole WHERE id <= 12 UNION ALL SELECT NULL, NULL, NULL, NULL UNION ALL SELECT ''inf'', -5, 1e9, ''new'')';
 	method text;
