@@ -59,7 +59,8 @@ src/algo/forest.o src/algo/forest_%.o: CFLAGS += -O3
 # and those over rows as numbers, whole vectors at a time: nobody looks at the processor's flags, so
 # that a comparison with NaN need not be a branch
 src/algo/prepare.o src/algo/design.o src/algo/margin.o src/algo/rows.o src/base/linalg.o \
-	src/algo/mlp.o src/algo/mlp_%.o: CFLAGS += -O3 -fno-trapping-math
+	src/algo/mlp.o src/algo/mlp_%.o src/algo/kmeans.o src/algo/kmeans_%.o src/algo/validity.o \
+	src/algo/space.o src/algo/gaussian_em.o src/algo/gaussian_density.o: CFLAGS += -O3 -fno-trapping-math
 
 sql/engage--$(EXTVERSION).sql: $(sort $(wildcard sql/[0-9][0-9]_*.sql)) Makefile
 	cat $(filter %.sql,$^) > $@

@@ -37,7 +37,8 @@ if [ -e "$dir/data/PG_VERSION" ]; then
 fi
 cluster_create "$dir"
 eval "$(cluster_env "$dir")"
-if ! psql -X -v report="$dir/report.html" -f scripts/demo.sql; then
+if ! psql -X -v report="$dir/report.html" -v watched="$dir/watched.html" \
+	-v personas="$dir/personas.svg" -f scripts/demo.sql; then
 	echo "the demo failed; the server's log is $dir/log, remove the cluster by: $again" >&2
 	exit 1
 fi
@@ -48,7 +49,9 @@ The demo took $((SECONDS - started)) s. Its cluster is still running; to look ar
 
     $(pg_bindir)/psql -h $dir -U postgres postgres
 
-The model on one page:  $dir/report.html
+A model on one page:    $dir/report.html
+The model watched:      $dir/watched.html
+The segments:           $dir/personas.svg
 
 Try:  SELECT * FROM engage.models;
       SELECT * FROM engage_parameters('xgboost');

@@ -5,7 +5,8 @@
 \pset footer off
 \pset null '-'
 SET client_min_messages = warning;
-DROP TABLE IF EXISTS telco, customers;
+DROP TABLE IF EXISTS telco, customers, shop, calendar, shuffled, payments, stream, past, decisions CASCADE;
+DROP PROCEDURE IF EXISTS next_week(), decide_all();
 DROP EXTENSION IF EXISTS engage CASCADE;
 RESET client_min_messages;
 CREATE EXTENSION engage;
@@ -137,12 +138,17 @@ SELECT engage_report('telco_churn') \g :report
 \pset tuples_only off
 \endif
 
+\ir demo_segments.sql
+
 \echo
 \echo '== Train again with the same recipe: a new version, deployed where it is better'
 INSERT INTO customers SELECT * FROM engage_sample_customers(120000, 1) WHERE customer_id > 100000;
 SELECT model, version, rows_train, deployed, round(seconds::numeric, 2) AS seconds FROM engage_retrain('churn');
 SELECT model, version, deployed, algorithm, task, round((metrics ->> 'auc')::numeric, 4) AS auc
 FROM engage.versions WHERE model = 'churn' ORDER BY version;
+
+\ir demo_story.sql
+\ir demo_fraud.sql
 
 \echo
 \echo '== A model''s card'

@@ -60,11 +60,12 @@ CREATE TABLE engage.artifact (
 	version_id bigint NOT NULL,
 	part integer NOT NULL,					-- 0: the model for all rows without one of their own
 	value text,								-- value of the partition column; NULL for part 0
-	section text NOT NULL,					-- 'model': our container; 'library': the library's bytes
+	section text NOT NULL,					-- 'model': our container; 'library': the library's bytes;
+											-- 'keys': hashes of remembered keys
 	chunk integer NOT NULL,
 	data bytea NOT NULL,
 	CONSTRAINT artifact_pkey PRIMARY KEY (version_id, part, section, chunk),
-	CONSTRAINT artifact_section_check CHECK (section IN ('model', 'library'))
+	CONSTRAINT artifact_section_check CHECK (section IN ('model', 'library', 'keys'))
 );
 ALTER TABLE engage.artifact ALTER COLUMN data SET STORAGE EXTERNAL;
 

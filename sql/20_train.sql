@@ -28,6 +28,7 @@ CREATE FUNCTION engage_train(
 	background int DEFAULT 128,
 	interval_method text DEFAULT 'split',
 	interval_folds int DEFAULT 5,
+	remember text DEFAULT NULL,
 	OUT model text,
 	OUT version text,
 	OUT algorithm text,
@@ -41,7 +42,7 @@ RETURNS record
 AS 'MODULE_PATHNAME', 'engage_train'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION engage_train(text, text, text, text, jsonb, text, text, text[], text[], text, text,
-	float8, text, bigint, text, float8, text, text, text, text, float8, text, int, text, int)
+	float8, text, bigint, text, float8, text, text, text, text, float8, text, int, text, int, text)
 IS 'train a model on a table, a view or a query, store it as a new version, deploy it when it is better';
 
 CREATE FUNCTION engage_retrain(

@@ -26,6 +26,8 @@ CREATE FUNCTION engage_drift(
 	OUT typical_now text,
 	OUT mean_then float8,
 	OUT mean_now float8,
+	OUT median_then float8,
+	OUT median_now float8,
 	OUT rows_then bigint,
 	OUT rows_now bigint)
 RETURNS SETOF record

@@ -26,7 +26,7 @@ CREATE TABLE engage.prediction (
 SELECT pg_catalog.pg_extension_config_dump('engage.prediction', '');
 SELECT pg_catalog.pg_extension_config_dump('engage.prediction_id_seq', '');
 
-COMMENT ON TABLE engage.prediction IS 'logged scores; a partition for each month';
+COMMENT ON TABLE engage.prediction IS 'logged scores; a partition for each month or day';
 
 CREATE VIEW engage.predictions WITH (security_barrier) AS
 SELECT m.name AS model,
@@ -80,7 +80,21 @@ RETURNS record
 AS 'MODULE_PATHNAME', 'engage_log_retention'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION engage_log_retention(interval, text)
-IS 'remove old rows of the prediction log: those of a model, or whole months of all';
+IS 'remove old rows of the prediction log: those of a model, or whole partitions';
+
+CREATE FUNCTION engage_erase(
+	key text,
+	model text DEFAULT NULL,
+	OUT model text,
+	OUT version text,
+	OUT deployed boolean,
+	OUT logged bigint,
+	OUT training text)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'engage_erase'
+LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 10;
+COMMENT ON FUNCTION engage_erase(text, text)
+IS 'remove the rows of a key from the prediction log, and say which versions were trained on rows of it';
 
 CREATE FUNCTION engage_performance(
 	model text,

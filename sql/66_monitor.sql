@@ -40,7 +40,7 @@ CREATE TABLE engage.check_result (
 	CONSTRAINT check_result_pkey PRIMARY KEY (id),
 	CONSTRAINT check_result_status_check CHECK (status IN ('ok', 'alert', 'unknown', 'error'))
 );
-CREATE INDEX check_result_model_idx ON engage.check_result (model_id, check_name);
+CREATE INDEX check_result_model_idx ON engage.check_result (model_id, check_name, id);
 
 CREATE TABLE engage.alert (
 	id bigint NOT NULL DEFAULT pg_catalog.nextval('engage.alert_id_seq'),

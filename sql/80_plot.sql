@@ -352,3 +352,70 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION engage_plot_tuning(text, jsonb, bigint)
 IS 'picture: the trials of a search for parameters, the last one unless one is named';
+
+-- ---------------------------------------------------------------------------
+-- watching a model
+-- ---------------------------------------------------------------------------
+
+CREATE FUNCTION engage_plot_drift(
+	model text,
+	source text,
+	options jsonb DEFAULT '{}',
+	bins integer DEFAULT 10,
+	multivariate boolean DEFAULT true)
+RETURNS text
+LANGUAGE SQL VOLATILE PARALLEL UNSAFE
+BEGIN ATOMIC
+	SELECT engage_draw('drift', jsonb_build_object('auc', max(r.auc), 'auc_error', max(r.auc_error),
+			'rows', jsonb_agg(jsonb_build_object('feature', r.feature, 'kind', r.kind, 'psi', r.psi,
+				'chance', r.chance, 'status', r.status)) FILTER (WHERE r.kind <> 'multivariate')),
+		engage.plot_options(options, format('Drift since the training of %s', model)))
+	FROM engage_drift(model, source, bins, multivariate) r;
+END;
+COMMENT ON FUNCTION engage_plot_drift(text, text, jsonb, integer, boolean)
+IS 'picture: how far scores and features have moved since a model''s training, as PSI with its limits';
+
+CREATE FUNCTION engage_plot_performance(
+	model text,
+	outcomes text,
+	options jsonb DEFAULT '{}',
+	metric text DEFAULT NULL,
+	period text DEFAULT 'week',
+	since timestamptz DEFAULT NULL,
+	until timestamptz DEFAULT NULL)
+RETURNS text
+LANGUAGE SQL VOLATILE PARALLEL UNSAFE
+BEGIN ATOMIC
+	SELECT engage_draw('performance', jsonb_build_object('metric', min(r.metric),
+			'rows', jsonb_agg(jsonb_build_object('period', to_char(r.period, 'YYYY-MM-DD'), 'version', r.version, 'n', r.n,
+				'value', r.value, 'lower', r.lower, 'upper', r.upper, 'at_training', r.at_training)
+				ORDER BY r.period, r.version)),
+		engage.plot_options(options, format('Performance of %s by %s', model, engage_plot_performance.period)))
+	FROM engage_performance(model, outcomes, period, since, until, coalesce(metric,
+		(SELECT CASE v.task WHEN 'binary' THEN 'auc' WHEN 'multiclass' THEN 'log_loss'
+				WHEN 'quantile' THEN 'pinball_loss' WHEN 'count' THEN 'poisson_deviance' ELSE 'rmse' END
+			FROM engage.versions v WHERE v.model = split_part(engage_plot_performance.model, '@', 1)
+			ORDER BY v.deployed DESC, v.created DESC LIMIT 1))) r;
+END;
+COMMENT ON FUNCTION engage_plot_performance(text, text, jsonb, text, text, timestamptz, timestamptz)
+IS 'picture: a metric of logged scores by period and version, with intervals and its value at training';
+
+CREATE FUNCTION engage_plot_experiment(
+	name text,
+	outcomes text,
+	options jsonb DEFAULT '{}',
+	measure text DEFAULT NULL,
+	larger_is_better boolean DEFAULT true,
+	alpha float8 DEFAULT 0.05)
+RETURNS text
+LANGUAGE SQL VOLATILE PARALLEL UNSAFE
+BEGIN ATOMIC
+	SELECT engage_draw('experiment', jsonb_build_object(
+			'measure', CASE min(r.measure) WHEN 'outcome' THEN 'Outcome' WHEN 'brier' THEN 'Brier score (less is better)'
+				WHEN 'squared_error' THEN 'Squared error (less is better)' ELSE 'Error rate (less is better)' END,
+			'rows', jsonb_agg(to_jsonb(r) ORDER BY r.arm)),
+		engage.plot_options(options, format('Experiment %s', name)))
+	FROM engage_experiment_results(name, outcomes, measure, larger_is_better, alpha) r;
+END;
+COMMENT ON FUNCTION engage_plot_experiment(text, text, jsonb, text, boolean, float8)
+IS 'picture: arms of an experiment against the first, with intervals that hold however often one looks';

@@ -16,3 +16,7 @@ GRANT SELECT ON engage.trials TO PUBLIC;
 GRANT SELECT ON engage.predictions, engage.experiments TO PUBLIC;
 GRANT SELECT ON engage.monitors, engage.check_results, engage.alerts TO PUBLIC;
 GRANT SELECT ON engage.schedules TO PUBLIC;
+GRANT SELECT ON engage.segment_names TO PUBLIC;
+GRANT SELECT ON engage.metrics TO PUBLIC;
+GRANT SELECT ON engage.policies, engage.policy_versions, engage.policy_events TO PUBLIC;
+GRANT SELECT ON engage.velocity_trackers TO PUBLIC;

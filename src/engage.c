@@ -24,6 +24,14 @@ int			eg_threads = 0;
 int			eg_cache_size = 256 * 1024;
 int			eg_max_categories = 10000;
 bool		eg_progress = true;
+int			eg_log_partition = EG_LOG_MONTH;
+bool		eg_track_scoring = true;
+
+static const struct config_enum_entry log_partition_words[] = {
+	{"month", EG_LOG_MONTH, false},
+	{"day", EG_LOG_DAY, false},
+	{NULL, 0, false}
+};
 
 extern PGDLLEXPORT void _PG_init(void);
 
@@ -80,6 +88,16 @@ _PG_init(void)
 							 "Progress is visible in pg_stat_activity in any case.",
 							 &eg_progress, true,
 							 PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomBoolVariable("engage.track_scoring",
+							 "Counts the rows that each version of a model scores.",
+							 "The counters are in engage.metrics and begin at zero with the server.",
+							 &eg_track_scoring, true,
+							 PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomEnumVariable("engage.log_partition",
+							 "Sets what a new partition of the prediction log holds.",
+							 "Partitions that are there stay as they are.",
+							 &eg_log_partition, EG_LOG_MONTH, log_partition_words,
+							 PGC_SUSET, 0, NULL, NULL, NULL);
 #if PG_VERSION_NUM >= 150000
 	MarkGUCPrefixReserved("engage");
 #else

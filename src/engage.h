@@ -25,6 +25,18 @@ extern int	eg_max_categories;
 /* engage.progress: send a NOTICE with a bar during long calls */
 extern bool eg_progress;
 
+/* engage.track_scoring: count the rows that are scored */
+extern bool eg_track_scoring;
+
+/* engage.log_partition: what a new partition of the prediction log holds */
+typedef enum EgLogPartition
+{
+	EG_LOG_MONTH,
+	EG_LOG_DAY
+} EgLogPartition;
+
+extern int	eg_log_partition;
+
 /* threads that one call may use: engage.threads with its default and bounds applied */
 extern int	eg_thread_count(void);
 

@@ -49,6 +49,14 @@ INSERT INTO rows VALUES
 	('scores', '{"score": 1, "class": "S"}'),
 	('learning', '{"round": 1, "value": 1, "series": "S"}'),
 	('tuning', '{"trial": 1, "mean": 1, "loss": 1, "state": "complete", "algorithm": "S"}'),
+	('drift', '{"feature": "L", "psi": 1, "chance": 1, "status": "stable", "kind": "number"}'),
+	('performance', '{"period": 1, "value": 1, "version": "S", "lower": 1, "upper": 1, "at_training": 1, "n": 1}'),
+	('experiment', '{"version": "L", "value": 1, "n": 1, "difference": 1, "lower": 1, "upper": 1, "verdict": "better"}'),
+	('segments', '{"x": 1, "y": 1, "segment": "S", "name": "S"}'),
+	('silhouette', '{"segment": "S", "width": 1, "name": "S"}'),
+	('elbow', '{"k": 1, "value": 1, "other": 1}'),
+	('condensed_tree', '{"density": 1, "size": 1, "parent": 1, "child": 1, "segment": "S", "name": "S"}'),
+	('anomaly', '{"lower": 1, "upper": 1, "count": 1, "class": "S"}'),
 	('lines', '{"x": 1, "y": 1, "series": "S", "low": 1, "high": 1}'),
 	('scatter', '{"x": 1, "y": 1, "series": "S"}');
 
@@ -94,7 +102,7 @@ INSERT INTO cases SELECT kind, 'labels', make(kind, 10, 'u(i * 10 + j)',
 INSERT INTO cases SELECT kind, 'long', make(kind, 10, 'u(i * 10 + j)', repeat(U&'very long <\00e4> ', 2000)),
 	jsonb_build_object('title', repeat('long & ', 2000), 'description', repeat('long & ', 2000)) FROM rows;
 INSERT INTO cases SELECT kind, 'empty-words', make(kind, 10, 'u(i * 10 + j)', ''), '{"title": "", "x_label": "", "y_label": ""}' FROM rows;
-INSERT INTO cases SELECT kind, 'many', make(kind, 10000, 'u(i * 10 + j)') FROM rows WHERE kind NOT IN ('confusion', 'lift', 'bars');
+INSERT INTO cases SELECT kind, 'many', make(kind, 10000, 'u(i * 10 + j)') FROM rows WHERE kind NOT IN ('confusion', 'lift', 'bars', 'experiment', 'anomaly');
 INSERT INTO cases SELECT kind, 'many-smooth', make(kind, 10000, 'sin(i / 500.0 + j) / 2 + 0.5') FROM rows WHERE kind IN ('roc', 'lines');
 INSERT INTO cases SELECT 'bars', 'many', make('bars', 100, 'u(i * 10 + j)'), '{"limit": 100}';
 INSERT INTO cases SELECT 'lift', 'many', make('lift', 100, 'u(i * 10 + j)');
@@ -121,7 +129,23 @@ INSERT INTO cases SELECT 'lines', 'many-series', (SELECT jsonb_agg(jsonb_build_o
 	FROM generate_series(1, 200) i, generate_series(1, 50) k);
 INSERT INTO cases SELECT kind, 'all-different', (SELECT jsonb_agg(r || jsonb_build_object('series', 's' || i, 'label', 'l' || i, 'feature', 'f' || i,
 	'id', 'i' || i, 'algorithm', 'a' || i, 'x', i, 'fpr', u(i), 'recall', u(i), 'mean_predicted', u(i), 'round', i, 'trial', i, 'contribution', u(i)))
-	FROM generate_series(1, 10000) i) FROM rows WHERE kind NOT IN ('confusion', 'lift', 'scores');
+	FROM generate_series(1, 10000) i) FROM rows WHERE kind NOT IN ('confusion', 'lift', 'scores', 'experiment', 'anomaly');
+INSERT INTO cases SELECT 'drift', 'words-' || n, (SELECT jsonb_agg(jsonb_build_object('feature', 'f' || i, 'psi', u(i) * u(-i) * 3,
+	'status', (ARRAY['stable', 'moderate', 'significant', 'odd', NULL])[1 + i % 5], 'kind', (ARRAY['number', 'score'])[1 + i % 2])) FROM generate_series(1, n) i)
+	FROM unnest(ARRAY[1, 5, 1000]) n;
+INSERT INTO cases SELECT 'performance', 'weeks', (SELECT jsonb_agg(jsonb_build_object('period', '2026-01-05'::timestamptz + i * interval '7 days', 'version', '1.0.' || k,
+	'value', 0.8 + u(i) / 10, 'lower', 0.7, 'upper', 0.95, 'at_training', 0.85 + k / 100.0)) FROM generate_series(1, n) i, generate_series(0, 2) k)
+	FROM unnest(ARRAY[1, 2, 50, 500]) n;
+INSERT INTO cases SELECT 'experiment', 'unbounded', '[{"version": "1.0.0", "value": 0, "verdict": "baseline"}, {"version": "1.0.1", "value": 0.1, "difference": 0.1, "verdict": "undecided"},
+	{"version": "1.0.2", "value": 0.2, "verdict": "too few"}, {"version": "1.0.3", "value": 0.3, "difference": 0.3, "lower": 0.1, "verdict": "better"}]'::jsonb;
+INSERT INTO cases SELECT kind, 'numbered', (SELECT jsonb_agg(jsonb_build_object('segment', CASE WHEN i % 40 > 0 THEN i % 40 END, 'name', CASE WHEN i % 2 = 0 THEN 'name ' || i % 40 END,
+	'x', u(i), 'y', u(-i), 'width', 2 * u(i) - 1)) FROM generate_series(1, 10000) i) FROM unnest(ARRAY['segments', 'silhouette']) kind;
+-- a tree of halves, as deep as there are clusters, and one without the root's own row
+INSERT INTO cases SELECT 'condensed_tree', 'halves', (SELECT jsonb_agg(jsonb_build_object('parent', CASE WHEN i > 1 THEN i / 2 END, 'child', i, 'size', 2 ^ (11 - floor(log(2, i))),
+	'density', i, 'segment', CASE WHEN i > 1000 THEN i END)) FROM generate_series(1, 1500) i);
+INSERT INTO cases SELECT 'condensed_tree', 'chain', (SELECT jsonb_agg(jsonb_build_object('parent', i, 'child', i + 1, 'size', 10001 - i, 'density', sqrt(i), 'segment', nullif(i, 5000))) FROM generate_series(1, 5000) i);
+INSERT INTO cases SELECT 'anomaly', 'log', jsonb_build_object('log', true, 'threshold', 0.62, 'rows', (SELECT jsonb_agg(jsonb_build_object('lower', i / 1000.0, 'upper', (i + 1) / 1000.0,
+	'count', power(10, i % 16), 'class', c)) FROM generate_series(0, 999) i, unnest(ARRAY['yes', 'no']) c));
 INSERT INTO cases SELECT 'scatter', 'coloured', (SELECT jsonb_agg(jsonb_build_object('x', u(i), 'y', u(-i), 'colour', u(i * 7))) FROM generate_series(1, 10000) i);
 INSERT INTO cases SELECT 'scatter', 'diagonal', jsonb_build_object('diagonal', 'equal', 'rows', (SELECT jsonb_agg(jsonb_build_object('x', u(i), 'y', 100 * u(-i)))
 	FROM generate_series(1, 100000) i));

@@ -78,3 +78,21 @@ SELECT engage_draw('scatter', jsonb_build_object('x_name', 'tenure, months', 'y_
 	'rows', jsonb_agg(r)), '{"theme": "auto", "title": "Customers, by their risk"}')
 FROM (SELECT tenure AS x, monthly_charges AS y, engage_predict('churn', c) AS colour FROM customers c WHERE customer_id % 3 = 0) r;
 \o
+
+-- segments and anomalies
+\o /dev/null
+SELECT engage_train('segments', 'SELECT customer_id, tenure, monthly_charges, contract, internet_service FROM customers',
+	algorithm => 'kmeans', key => 'customer_id', params => '{"k": "auto"}');
+SELECT engage_train('dense', 'SELECT customer_id, tenure, monthly_charges FROM customers', algorithm => 'hdbscan', key => 'customer_id');
+SELECT engage_train('strange', 'SELECT customer_id, tenure, monthly_charges, contract FROM customers', key => 'customer_id',
+	algorithm => 'isolation_forest', params => '{"contamination": 0.01}');
+\o docs/pictures/segments.svg
+SELECT engage_plot_segments('segments', 'customers', '{"theme": "auto"}');
+\o docs/pictures/silhouette.svg
+SELECT engage_plot_silhouette('segments', 'customers', '{"theme": "auto"}');
+\o docs/pictures/elbow.svg
+SELECT engage_plot_elbow('segments', '{"theme": "auto"}');
+\o docs/pictures/condensed_tree.svg
+SELECT engage_plot_condensed_tree('dense', '{"theme": "auto"}');
+\o docs/pictures/anomaly.svg
+SELECT engage_plot_anomaly('strange', 'customers', '{"theme": "auto"}');

@@ -190,6 +190,9 @@ typedef struct EgAlgorithm
 	 */
 	void		(*explain) (const void *model, const float *x, Size nrows, double *out);
 
+	/* Do explain(), explain_against() and interactions() work for this very model?  NULL: yes. */
+	bool		(*explains) (const void *model);
+
 	/*
 	 * The same for one row against nbackground rows (interventional: a feature left
 	 * out has the background's values, whatever the others are).

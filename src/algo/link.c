@@ -55,6 +55,13 @@ softmax(double *o, int n)
 		o[g] = (float) o[g] / (float) sum;
 }
 
+/* x / (1 + x) */
+static double
+ratio(double x)
+{
+	return x > 0 ? 1 / (1 + 1 / x) : 0;
+}
+
 /* Insertion sort: there are few quantiles, and they are mostly in order. */
 static void
 ascending(double *o, int n)
@@ -103,6 +110,10 @@ eg_link_apply(EgLink link, double *margins, Size n, int width)
 		case EG_LINK_EXP:
 			for (i = 0; i < total; i++)
 				margins[i] = (float) exp(margins[i]);
+			break;
+		case EG_LINK_RATIO:
+			for (i = 0; i < total; i++)
+				margins[i] = ratio(margins[i]);
 			break;
 	}
 }
@@ -373,6 +384,10 @@ eg_link_contributions(EgLink link, const double *in, int ncols, int width, int k
 		case EG_LINK_HINGE:
 			out[ncols] = base[k] > 0;
 			factor = ((base[k] + step[k] > 0) - out[ncols]) / (step[k] != 0 ? step[k] : 1);
+			break;
+		case EG_LINK_RATIO:
+			out[ncols] = ratio(base[k]);
+			factor = 1 / ((1 + Max(base[k], 0)) * (1 + Max(base[k] + step[k], 0)));
 			break;
 	}
 	for (j = 0; j < ncols && link != EG_LINK_SOFTMAX; j++)

@@ -18,7 +18,8 @@ typedef enum EgLink
 	EG_LINK_SOFTMAX,			/* over the outputs */
 	EG_LINK_SORT,				/* quantiles: ascending order of the outputs */
 	EG_LINK_HINGE,				/* x > 0 */
-	EG_LINK_EXP					/* exp(x) in double precision: accelerated failure times */
+	EG_LINK_EXP,				/* exp(x) in double precision: accelerated failure times */
+	EG_LINK_RATIO				/* x / (1 + x), 0 for x < 0: anomaly scores */
 } EgLink;
 
 /* Margins to outputs in place, (n, width). */

@@ -93,6 +93,15 @@ extern void eg_mlp_layers_new(EgMlpModel *m, int nlayers, const int *width);
 /* Predictions of n rows; neither allocates nor throws. */
 extern void eg_mlp_score(const EgMlpModel *m, const float *x, Size n, double *out);
 
+/* most rows for eg_mlp_run() */
+#define EG_MLP_BLOCK		16
+
+/*
+ * Outputs, without link, of the n rows in scratch[0], of layers[0].nin each: rows of the last
+ * layer's ld.  Neither allocates nor throws.
+ */
+extern const float *eg_mlp_run(const EgMlpModel *m, int n);
+
 /* One row as the network's input: prepared, outliers cut; Max(prep->width, 1) numbers. */
 extern void eg_mlp_input(const EgPrep *prep, const float *x, float *out);
 

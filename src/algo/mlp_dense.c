@@ -20,9 +20,6 @@
 #include "algo/mlp.h"
 #include "utils/memutils.h"
 
-/* rows that go through the layers together */
-#define BLOCK_ROWS		16
-
 /* columns are padded to a multiple of this */
 #define PAD_COLUMNS		16
 
@@ -68,7 +65,7 @@ eg_mlp_layers_new(EgMlpModel *m, int nlayers, const int *width)
 	}
 	for (l = 0; l < 2; l++)
 		m->scratch[l] = MemoryContextAllocHuge(CurrentMemoryContext,
-											   BLOCK_ROWS * widest * sizeof(float));
+											   EG_MLP_BLOCK * widest * sizeof(float));
 }
 
 void
@@ -318,18 +315,14 @@ dense_four(const EgMlpLayer *layer, const float *x, float *y)
 	}
 }
 
-/* Outputs, without link, of at most BLOCK_ROWS rows: rows of the last layer's ld. */
-static const float *
-block_outputs(const EgMlpModel *m, const float *x, int n)
+const float *
+eg_mlp_run(const EgMlpModel *m, int n)
 {
 	float	   *from = m->scratch[0];
 	float	   *to = m->scratch[1];
 	int			l;
 	int			r;
 
-	for (r = 0; r < n; r++)
-		eg_mlp_input(m->prep, x + (Size) r * m->prep->ncols,
-					 from + (Size) r * m->layers[0].nin);
 	for (l = 0; l < m->nlayers; l++)
 	{
 		const EgMlpLayer *layer = &m->layers[l];
@@ -384,10 +377,14 @@ eg_mlp_score(const EgMlpModel *m, const float *x, Size n, double *out)
 
 	while (n > 0)
 	{
-		int			block = (int) Min(n, BLOCK_ROWS);
-		const float *z = block_outputs(m, x, block);
+		int			block = (int) Min(n, EG_MLP_BLOCK);
+		const float *z;
 		int			r;
 
+		for (r = 0; r < block; r++)
+			eg_mlp_input(m->prep, x + (Size) r * m->prep->ncols,
+						 m->scratch[0] + (Size) r * m->layers[0].nin);
+		z = eg_mlp_run(m, block);
 		for (r = 0; r < block; r++, out += last->nout)
 			apply_link(m, z + (Size) r * last->ld, out);
 		x += (Size) block * m->prep->ncols;

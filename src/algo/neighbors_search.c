@@ -24,11 +24,10 @@
 
 #include <math.h>
 
-#include "algo/neighbors.h"
+#include "algo/neighbors_lanes.h"
 #include "miscadmin.h"
 
 #define BLOCK			EG_NEAR_BLOCK
-#define CHUNK			8		/* dimensions between two looks at what is too far */
 #define SLACK			0.99999f
 #define TRIALS			16		/* searches that tell whether boxes help */
 #define MOST_SCANNED	0.4		/* share of the blocks that they look at, if so */
@@ -82,126 +81,7 @@ limit_of(const Search *s)
 	return s->n == s->k ? s->heap[0].distance : INFINITY;
 }
 
-/* ---------------- distances of 16 at a time ---------------- */
-
-/*
- * Four numbers in a register; the compiler knows how on every machine.  Written
- * down since it does not keep the sums of an ordinary loop in registers.
- */
-typedef float Lanes __attribute__((vector_size(16)));
-typedef int32 Masks __attribute__((vector_size(16)));
-
-#define NLANES			4
-#define NSUMS			(BLOCK / NLANES)
-
-static inline Lanes
-load(const float *p)
-{
-	Lanes		v;
-
-	memcpy(&v, p, sizeof(v));
-	return v;
-}
-
-static inline Lanes
-spread(float v)
-{
-	return (Lanes) {v, v, v, v};
-}
-
-static inline Lanes
-without_sign(Lanes v)
-{
-	return (Lanes) ((Masks) v & PG_INT32_MAX);
-}
-
-static inline Lanes
-positive(Lanes v)
-{
-	return (Lanes) ((Masks) v & (v > spread(0)));
-}
-
-static inline bool
-any_within(const Lanes *sum, float limit)
-{
-	Masks		m = (sum[0] <= spread(limit)) | (sum[1] <= spread(limit)) |
-		(sum[2] <= spread(limit)) | (sum[3] <= spread(limit));
-
-	return (m[0] | m[1] | m[2] | m[3]) != 0;
-}
-
-/*
- * Sums of squares or of absolute differences of a block's rows; false when
- * all of them are above limit.  manhattan is a constant wherever this is
- * inlined.
- */
-static pg_attribute_always_inline bool
-block_distances(const float *block, const float *q, int width, bool manhattan, float limit,
-				float *out)
-{
-	Lanes		sum[NSUMS] = {{0}};
-	int			d = 0;
-
-	while (d < width)
-	{
-		int			end = Min(d + CHUNK, width);
-
-		for (; d < end; d++, block += BLOCK)
-		{
-			Lanes		v = spread(q[d]);
-
-#define ADD(i) do { \
-				Lanes		away = load(block + (i) * NLANES) - v; \
-				sum[i] += manhattan ? without_sign(away) : away * away; \
-			} while (0)
-
-			ADD(0);
-			ADD(1);
-			ADD(2);
-			ADD(3);
-#undef ADD
-		}
-		if (!any_within(sum, limit))
-			return false;
-	}
-	memcpy(out, sum, sizeof(sum));
-	return true;
-}
-
-/* The same of 16 boxes: how near a row in them can be; of below and above one is not positive. */
-static pg_attribute_always_inline bool
-box_distances(const float *box, const float *q, int width, bool manhattan, float limit, float *out)
-{
-	const float *other = box + (Size) width * BLOCK;
-	Lanes		sum[NSUMS] = {{0}};
-	int			d = 0;
-
-	while (d < width)
-	{
-		int			end = Min(d + CHUNK, width);
-
-		for (; d < end; d++, box += BLOCK, other += BLOCK)
-		{
-			Lanes		v = spread(q[d]);
-
-#define ADD(i) do { \
-				Lanes		away = positive(load(box + (i) * NLANES) - v) + \
-					positive(v - load(other + (i) * NLANES)); \
-				sum[i] += manhattan ? away : away * away; \
-			} while (0)
-
-			ADD(0);
-			ADD(1);
-			ADD(2);
-			ADD(3);
-#undef ADD
-		}
-		if (!any_within(sum, limit / SLACK))
-			return false;
-	}
-	memcpy(out, sum, sizeof(sum));
-	return true;
-}
+/* ---------------- blocks and groups ---------------- */
 
 static void
 scan_block(Search *s, Size b)
@@ -214,8 +94,8 @@ scan_block(Search *s, Size b)
 	int			i;
 
 	s->scanned++;
-	if (!(t->manhattan ? block_distances(block, s->q, t->width, true, limit, sum) :
-		  block_distances(block, s->q, t->width, false, limit, sum)))
+	if (!(t->manhattan ? eg_near_block_distances(block, s->q, t->width, true, limit, sum) :
+		  eg_near_block_distances(block, s->q, t->width, false, limit, sum)))
 		return;
 	for (i = 0; i < rows; i++)
 	{
@@ -246,8 +126,8 @@ scan_group(Search *s, int level, Size group)
 	int			nearest = 0;
 	int			i;
 
-	if (!(t->manhattan ? box_distances(box, s->q, t->width, true, limit, bound) :
-		  box_distances(box, s->q, t->width, false, limit, bound)))
+	if (!(t->manhattan ? eg_near_box_distances(box, s->q, t->width, true, limit / SLACK, bound) :
+		  eg_near_box_distances(box, s->q, t->width, false, limit / SLACK, bound)))
 		return;
 	for (i = 1; i < n; i++)
 	{

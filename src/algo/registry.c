@@ -13,13 +13,20 @@
 #include "algo/algo.h"
 #include "lib/stringinfo.h"
 
+extern const EgAlgorithm eg_anomaly_ensemble;
+extern const EgAlgorithm eg_autoencoder;
 extern const EgAlgorithm eg_decision_tree;
 extern const EgAlgorithm eg_ensemble;
 extern const EgAlgorithm eg_extra_trees;
+extern const EgAlgorithm eg_gaussian_mixture;
 extern const EgAlgorithm eg_glm;
+extern const EgAlgorithm eg_hdbscan;
+extern const EgAlgorithm eg_isolation_forest;
+extern const EgAlgorithm eg_kmeans;
 extern const EgAlgorithm eg_knn;
 extern const EgAlgorithm eg_leafwise_boosting;
 extern const EgAlgorithm eg_linear_regression;
+extern const EgAlgorithm eg_local_outlier_factor;
 extern const EgAlgorithm eg_logistic_regression;
 extern const EgAlgorithm eg_mlp;
 extern const EgAlgorithm eg_naive_bayes;
@@ -27,13 +34,20 @@ extern const EgAlgorithm eg_random_forest;
 extern const EgAlgorithm eg_xgboost;
 
 const EgAlgorithm *const eg_algorithms[] = {
+	&eg_anomaly_ensemble,
+	&eg_autoencoder,
 	&eg_decision_tree,
 	&eg_ensemble,
 	&eg_extra_trees,
+	&eg_gaussian_mixture,
 	&eg_glm,
+	&eg_hdbscan,
+	&eg_isolation_forest,
+	&eg_kmeans,
 	&eg_knn,
 	&eg_leafwise_boosting,
 	&eg_linear_regression,
+	&eg_local_outlier_factor,
 	&eg_logistic_regression,
 	&eg_mlp,
 	&eg_naive_bayes,

@@ -24,6 +24,7 @@
 PG_FUNCTION_INFO_V1(engage_describe);
 
 #define MAX_TEXT	160			/* bytes of a nested value in the card */
+#define MAX_EVENTS	20			/* the newest ones */
 
 static void
 put_line(StringInfo out, const char *name, const char *format,...) pg_attribute_printf(3, 4);
@@ -318,6 +319,22 @@ put_versions(StringInfo out, List *lines)
 	}
 }
 
+static void
+put_history(StringInfo out, List *lines)
+{
+	ListCell   *cell;
+
+	appendStringInfoString(out, "\nHistory\n");
+	foreach(cell, lines)
+	{
+		EgEventLine *line = lfirst(cell);
+
+		put_line(out, line->at, "%s%s%s by %s%s%s", line->action, line->version ? " " : "",
+				 line->version ? line->version : "", line->who, line->detail ? ": " : "",
+				 line->detail ? clipped(line->detail, MAX_TEXT) : "");
+	}
+}
+
 static char *
 role_list(List *roles)
 {
@@ -400,6 +417,7 @@ engage_describe(PG_FUNCTION_ARGS)
 	put_object(&out, "Metrics on rows held out of training", v->metrics);
 	put_columns(&out, c->parts[0]->schema);
 	put_versions(&out, lines);
+	put_history(&out, eg_models_event_lines(m->id, MAX_EVENTS));
 	out.data[--out.len] = '\0';
 	PG_RETURN_TEXT_P(cstring_to_text_with_len(out.data, out.len));
 }

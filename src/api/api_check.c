@@ -208,13 +208,20 @@ judge_shift(Checking *c, const EgCheck *check, EgCheckLine *line, StringInfo det
 							 then, line->value);
 }
 
+static double
+metric_value(const Jsonb *metrics, const char *name)
+{
+	return strcmp(name, EG_ERROR_RATE) == 0 ? 1 - json_number(metrics, "accuracy") :
+		json_number(metrics, name);
+}
+
 /* A metric against a bound, or against its value at training. */
 static void
 judge_metric(Checking *c, const EgCheck *check, EgCheckLine *line, StringInfo detail)
 {
-	double		trained = json_number(c->v->metrics, check->metric);
+	double		trained = metric_value(c->v->metrics, check->metric);
 
-	line->value = json_number(c->metrics, check->metric);
+	line->value = metric_value(c->metrics, check->metric);
 	line->threshold = check->limit;
 	put_number(detail, "training", trained);
 	put_number(detail, "n", json_number(c->metrics, "n"));
@@ -335,7 +342,7 @@ roll_back(void *arg)
 				 errmsg("another session deployed another version meanwhile")));
 	r->to = eg_version_text(eg_models_version_by_id(eg_models_rollback(m)));
 	a.model = psprintf("%s@%s", m->name, r->to);
-	then = json_number(eg_ask_metrics(&a), r->check->metric);
+	then = metric_value(eg_ask_metrics(&a), r->check->metric);
 	if (r->check->bound == EG_BOUND_DOWN || r->check->bound == EG_BOUND_MIN)
 		better = then > now;
 	else

@@ -35,6 +35,7 @@
 #include "utils/typcache.h"
 
 #include "api/predict.h"
+#include "store/counters.h"
 
 PG_FUNCTION_INFO_V1(engage_predict_support);
 PG_FUNCTION_INFO_V1(engage_predict_columns);
@@ -255,6 +256,7 @@ predict_columns(FunctionCallInfo fcinfo, EgOutput output)
 	Datum		values[FUNC_MAX_ARGS];
 	bool		nulls[FUNC_MAX_ARGS];
 	TupleDesc	desc = NULL;
+	Datum		result;
 	int			n = PG_NARGS() - FIRST_COLUMN;
 	int			i;
 
@@ -275,7 +277,10 @@ predict_columns(FunctionCallInfo fcinfo, EgOutput output)
 	}
 	if (unlikely(!eg_scorer_has_values(s)) && desc == NULL)
 		desc = describe_columns(fcinfo);
-	return eg_output_datum(output, s, eg_scorer_values(s, desc, values, nulls));
+	eg_tally_begin(s->tally);
+	result = eg_output_datum(output, s, eg_scorer_values(s, desc, values, nulls));
+	eg_tally_end(s->tally);
+	return result;
 }
 
 Datum

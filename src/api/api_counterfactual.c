@@ -293,9 +293,9 @@ find_target(Measure *m, const double *out, const char *text, bool number, const 
 					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 					 errmsg("argument \"target\" must not be NULL"),
 					 errdetail("Only a binary model has an obvious target, its other class."),
-					 eg_task_many_classes(task) && !class ? errhint("Its classes are %s.", class_list(s))
-													 : errhint("Write a condition like target => "
-															   "'>= 0.7', or a number.")));
+					 eg_task_many_classes(task) && !class ?
+					 errhint("Its classes are %s.", class_list(s)) :
+					 errhint("Write a condition like target => '>= 0.7', or a number.")));
 		class_target(m, !eg_scorer_class(s, out), t);
 		return;
 	}

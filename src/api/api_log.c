@@ -23,6 +23,7 @@
 #include "api/recipe.h"
 #include "api/result.h"
 #include "engage.h"
+#include "store/counters.h"
 #include "store/prediction_log.h"
 #include "store/registry.h"
 
@@ -78,8 +79,12 @@ predict_logged(FunctionCallInfo fcinfo, HeapTupleHeader tuple, const Jsonb *json
 	for (arm = first; arm <= last; arm++)
 	{
 		EgScorer   *s = r ? eg_router_scorer(r, arm) : deployed;
-		const double *out = tuple ? eg_scorer_tuple(s, tuple) : eg_scorer_jsonb(s, json);
+		const double *out;
 
+		eg_tally_begin(s->tally);
+		out = tuple ? eg_scorer_tuple(s, tuple) : eg_scorer_jsonb(s, json);
+		eg_tally_logged(s->tally);
+		eg_tally_end(s->tally);
 		if (arm == first)
 			answer = eg_scorer_number(s, out);
 		eg_log_put(w, s, out, key, e, arm, arm > first);
@@ -203,6 +208,43 @@ truth_of(const EgScored *s, const char *text)
 	return NAN;
 }
 
+/* What the task needs besides scores and outcomes: ranking its groups, survival its events. */
+static void
+check_roles(const EgScored *s, const EgLogGroup *g, const EgVersionRow *v)
+{
+	const char *needed = s->task == EG_RANKING && g->group == NULL ? "group_by" :
+		s->task == EG_SURVIVAL && g->event == NULL && v->recipe &&
+		eg_jsonb_text(v->recipe, "event") ? "event" : NULL;
+
+	if (s->task == EG_CLUSTERING)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("engage_performance() does not measure the task %s",
+						eg_task_name(s->task)),
+				 errdetail("Clusters have no outcomes.")));
+	if (needed)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_COLUMN),
+				 errmsg("the source of outcomes has no column \"%s\", which the task %s needs",
+						needed, eg_task_name(s->task)),
+				 s->task == EG_RANKING ?
+				 errhint("It says which rows are ranked together: 'SELECT id AS key, relevance AS "
+						 "outcome, query AS group_by FROM ...'.") :
+				 errhint("It is true where the time ended with the event, and false where it only "
+						 "was seen so far: 'SELECT id AS key, months AS outcome, left AS event "
+						 "FROM ...'.")));
+}
+
+/* The outcome as a number or class; NaN: the row cannot be measured. */
+static double
+row_truth(const EgScored *s, const EgLogGroup *g, Size i)
+{
+	if (g->width != s->width || (g->weight && !(g->weight[i] >= 0 && isfinite(g->weight[i]))) ||
+		(s->group && isnan(s->group[i])) || (s->event && s->event[i] != 0 && s->event[i] != 1))
+		return NAN;
+	return truth_of(s, g->outcome[i]);
+}
+
 /* The scores and the truth of a group, as engage_evaluate() has them. */
 static EgScored *
 group_scored(Performance *p, const EgLogGroup *g, const EgVersionRow *v)
@@ -210,18 +252,15 @@ group_scored(Performance *p, const EgLogGroup *g, const EgVersionRow *v)
 	EgScored   *s = eg_log_scored(v);
 	Size		i;
 
-	if (s->task == EG_RANKING || s->task == EG_SURVIVAL)
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("engage_performance() does not measure the task %s",
-						eg_task_name(s->task)),
-				 errhint("Join the view engage.predictions with the outcomes, and use "
-						 "engage_ndcg() or engage_concordance().")));
+	check_roles(s, g, v);
 	s->truth = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(double) * Max(g->n, 1));
 	s->score = g->score;
+	s->weight = g->weight;
+	s->group = s->task == EG_RANKING ? g->group : NULL;
+	s->event = s->task == EG_SURVIVAL ? g->event : NULL;
 	for (i = 0; i < g->n; i++)
 	{
-		double		truth = g->width == s->width ? truth_of(s, g->outcome[i]) : NAN;
+		double		truth = row_truth(s, g, i);
 
 		if (isnan(truth))
 		{
@@ -230,6 +269,12 @@ group_scored(Performance *p, const EgLogGroup *g, const EgVersionRow *v)
 		}
 		s->truth[s->n] = truth;
 		memmove(s->score + s->n * s->width, g->score + i * g->width, sizeof(double) * s->width);
+		if (s->weight)
+			s->weight[s->n] = g->weight[i];
+		if (s->group)
+			s->group[s->n] = g->group[i];
+		if (s->event)
+			s->event[s->n] = g->event[i];
 		s->n++;
 	}
 	return s;

@@ -64,6 +64,8 @@ enum
 	COL_TYPICAL_NOW,
 	COL_MEAN_THEN,
 	COL_MEAN_NOW,
+	COL_MEDIAN_THEN,
+	COL_MEDIAN_NOW,
 	COL_ROWS_THEN,
 	COL_ROWS_NOW,
 	NCOLS
@@ -178,23 +180,27 @@ measure(DriftRow *row, const EgModelDrift *d, const EgDriftCount *c, int nbins)
 	pfree(h);
 }
 
-/* A feature's value as SQL has it: dates are seconds since 1970. */
+/* A feature's value as SQL has it: dates are seconds since 1970.  column NULL: a score. */
 static double
 sql_number(const EgColumn *column, double v)
 {
-	if (column->kind != EG_COL_DATE)
+	if (column == NULL || column->kind != EG_COL_DATE)
 		return v;
 	return (v + column->origin + POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * SECS_PER_DAY;
 }
 
+/* Means and medians of numbers; column NULL: a score. */
 static void
-set_means(DriftRow *row, const EgDriftCount *c, int64 rows, double *mean_now)
+set_centers(DriftRow *row, const EgDriftCount *c, int64 rows, const EgColumn *column,
+			double *mean_now)
 {
 	int64		present = rows - c->missing;
 
 	*mean_now = present > 0 ? c->sum / present : NAN;
-	set_number(row, COL_MEAN_THEN, c->mean_then);
-	set_number(row, COL_MEAN_NOW, *mean_now);
+	set_number(row, COL_MEAN_THEN, sql_number(column, c->mean_then));
+	set_number(row, COL_MEAN_NOW, sql_number(column, *mean_now));
+	set_number(row, COL_MEDIAN_THEN, sql_number(column, c->then->typical));
+	set_number(row, COL_MEDIAN_NOW, sql_number(column, c->median_now));
 }
 
 static void
@@ -239,14 +245,9 @@ feature_row(const EgModelDrift *d, int feature, int nbins)
 		set_text(row, COL_TYPICAL_NOW, eg_feature_text(d->schema, feature, now));
 		return row;
 	}
-	set_means(row, c, d->rows, &now);
+	set_centers(row, c, d->rows, column, &now);
 	set_text(row, COL_TYPICAL_THEN, eg_feature_text(d->schema, feature, c->mean_then));
 	set_text(row, COL_TYPICAL_NOW, eg_feature_text(d->schema, feature, now));
-	if (column->kind == EG_COL_DATE)
-	{
-		set_number(row, COL_MEAN_THEN, sql_number(column, c->mean_then));
-		set_number(row, COL_MEAN_NOW, sql_number(column, now));
-	}
 	return row;
 }
 
@@ -269,7 +270,7 @@ score_row(const EgModelDrift *d, int output, int nbins)
 	double		now;
 
 	measure(row, d, &d->scores[output], nbins);
-	set_means(row, &d->scores[output], d->rows, &now);
+	set_centers(row, &d->scores[output], d->rows, NULL, &now);
 	return row;
 }
 
@@ -403,7 +404,7 @@ put_baseline(Tuplestorestate *store, TupleDesc desc, const char *name, const cha
 	}
 	else if (h->nedges > 0)
 	{
-		for (i = 0; column && i < h->nedges; i++)
+		for (i = 0; i < h->nedges; i++)
 			h->edges[i] = sql_number(column, h->edges[i]);
 
 		/* the float before a day may be the same second */

@@ -27,6 +27,7 @@
 #include "utils/snapmgr.h"
 
 #include "api/predict.h"
+#include "store/counters.h"
 #include "store/models.h"
 
 PG_FUNCTION_INFO_V1(engage_predict_row);
@@ -114,6 +115,7 @@ resolve(CallSite *site, const char *ref, int len, Snapshot snapshot)
 			site->router = eg_router_create(experiment, site->context);
 		site->experiment = experiment;
 		site->scorer = eg_scorer_create(eg_cache_get(version_id, site->context), site->context);
+		site->scorer->tally = eg_tally_open(site->scorer->model, site->context);
 		site->version_id = version_id;
 	}
 	remember(site, ref, len, snapshot);
@@ -339,10 +341,14 @@ predict_row(FunctionCallInfo fcinfo, EgOutput output)
 	EgScorer   *s = eg_call_site_scorer(fcinfo);
 	EgRouter   *r = eg_call_site_router(fcinfo);
 	HeapTupleHeader row = PG_GETARG_HEAPTUPLEHEADER(1);
+	Datum		result;
 
 	if (unlikely(r != NULL))
 		s = eg_router_scorer(r, eg_router_tuple(r, row));
-	return eg_output_datum(output, s, eg_scorer_tuple(s, row));
+	eg_tally_begin(s->tally);
+	result = eg_output_datum(output, s, eg_scorer_tuple(s, row));
+	eg_tally_end(s->tally);
+	return result;
 }
 
 static inline Datum
@@ -351,10 +357,14 @@ predict_jsonb(FunctionCallInfo fcinfo, EgOutput output)
 	EgScorer   *s = eg_call_site_scorer(fcinfo);
 	EgRouter   *r = eg_call_site_router(fcinfo);
 	Jsonb	   *row = PG_GETARG_JSONB_P(1);
+	Datum		result;
 
 	if (unlikely(r != NULL))
 		s = eg_router_scorer(r, eg_router_jsonb(r, row));
-	return eg_output_datum(output, s, eg_scorer_jsonb(s, row));
+	eg_tally_begin(s->tally);
+	result = eg_output_datum(output, s, eg_scorer_jsonb(s, row));
+	eg_tally_end(s->tally);
+	return result;
 }
 
 /* engage_predict(model text, row record | jsonb) returns float8 */

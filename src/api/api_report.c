@@ -25,6 +25,7 @@
 #include "plot/page.h"
 #include "store/ask.h"
 #include "store/cache.h"
+#include "store/explain.h"
 #include "store/registry.h"
 #include "store/source.h"
 
@@ -36,7 +37,7 @@ PG_FUNCTION_INFO_V1(engage_report);
  */
 
 static const char *const option_names[] = {"title", "theme", "examples", "top", "key", "target",
-										   "class"};
+										   "class", "current", "outcomes"};
 
 static void pg_attribute_noreturn()
 unknown_option(const JsonbValue *key)
@@ -98,6 +99,8 @@ parse_options(EgReport *r, Jsonb *options)
 	r->key = eg_jsonb_text(options, "key");
 	r->target = eg_jsonb_text(options, "target");
 	r->class = eg_jsonb_text(options, "class");
+	r->current = eg_jsonb_text(options, "current");
+	r->outcomes = eg_jsonb_text(options, "outcomes");
 	r->examples = int_option(options, "examples", 5, 0, 50);
 	r->top = int_option(options, "top", 10, 1, 50);
 	theme = eg_jsonb_text(options, "theme");
@@ -123,17 +126,26 @@ need_source(const EgReport *r, const char *detail)
 			 errhint("Pass a table, a view or a SELECT as the second argument.")));
 }
 
-/* The held-out rows of the source that the version was trained on. */
+/* The source that the version was trained on. */
+static char *
+training_source(const EgReport *r)
+{
+	char	   *source = r->version->recipe ? eg_jsonb_text(r->version->recipe, "source") : NULL;
+
+	if (source == NULL)
+		need_source(r, "The model was imported, so its training rows are not known.");
+	return source;
+}
+
+/* Its held-out rows. */
 static char *
 held_out_source(const EgReport *r)
 {
 	const Jsonb *recipe = r->version->recipe;
-	char	   *source = recipe ? eg_jsonb_text(recipe, "source") : NULL;
+	char	   *source = training_source(r);
 	char	   *relation;
 	double		test_size = 0.2;
 
-	if (source == NULL)
-		need_source(r, "The model was imported, so its training rows are not known.");
 	(void) eg_jsonb_number(recipe, "test_size", &test_size);
 	if (eg_jsonb_text(recipe, "split") == NULL)
 	{
@@ -155,7 +167,7 @@ is_explainable(const EgCompiled *m)
 
 	for (p = 0; p < m->nparts; p++)
 	{
-		if (m->parts[p]->algorithm->explain == NULL &&
+		if (!eg_artifact_explains(m->parts[p]) &&
 			(m->parts[p]->baseline == NULL || m->parts[p]->baseline->nrows == 0))
 			return false;
 	}
@@ -325,8 +337,9 @@ put_versions(EgReport *r)
 		cells[n++] = known ? eg_report_number(value) : NULL;
 		cells[n++] = line->deployed ? "yes" : NULL;
 	}
-	eg_page_section(&r->page, "Versions", "Metrics are those of each version's own training, on "
-					"the rows that it held out.");
+	eg_page_section(&r->page, "Versions", eg_report_has_truth(r) ?
+					"Metrics are those of each version's own training, on the rows that it held out." :
+					"Metrics are those of each version's own training.");
 	eg_page_table(&r->page, "Versions, newest first", lengthof(names), names, numeric,
 				  list_length(r->lines), cells);
 }
@@ -351,21 +364,31 @@ engage_report(PG_FUNCTION_ARGS)
 	r->reference = psprintf("%s@%s", r->version->model, r->number);
 	r->compiled = eg_cache_get(r->version->id, CurrentMemoryContext);
 	r->schema = quote_identifier(get_namespace_name(get_func_namespace(fcinfo->flinfo->fn_oid)));
-	r->source = PG_ARGISNULL(1) ? held_out_source(r) : text_to_cstring(PG_GETARG_TEXT_PP(1));
 	if (r->target == NULL)
 		r->target = r->compiled->parts[0]->schema->target;
+	r->source = !PG_ARGISNULL(1) ? text_to_cstring(PG_GETARG_TEXT_PP(1)) :
+		eg_report_has_truth(r) ? held_out_source(r) : training_source(r);
 	if (r->key == NULL && r->version->recipe)
 		r->key = eg_jsonb_text(r->version->recipe, "key");
 
 	title = r->title ? r->title : psprintf("Model %s", r->version->model);
 	eg_page_init(&r->page, title, lead(r));
-	eg_report_metrics(r, PG_ARGISNULL(1));
-	eg_report_quality(r);
-	if (is_explainable(r->compiled))
+	if (eg_report_has_truth(r))
+		eg_report_metrics(r, PG_ARGISNULL(1));
+	else
+		eg_report_findings(r);
+	if (r->compiled->task == EG_CLUSTERING)
+		eg_report_segments(r);
+	if (r->compiled->task == EG_ANOMALY)
+		eg_report_anomalies(r);
+	if (eg_report_has_truth(r))
+		eg_report_quality(r);
+	if (r->compiled->task != EG_CLUSTERING && is_explainable(r->compiled))
 	{
 		eg_report_drivers(r);
 		eg_report_examples(r);
 	}
+	eg_report_watch(r, !PG_ARGISNULL(1));
 	eg_report_history(r);
 	put_card(r);
 	put_versions(r);

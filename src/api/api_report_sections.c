@@ -56,7 +56,9 @@ static const Tile tiles[] = {
 	{EG_RANKING, "ndcg", "NDCG"},
 	{EG_RANKING, "ndcg@10", "NDCG at 10"},
 	{EG_RANKING, "map", "Mean average precision"},
-	{EG_SURVIVAL, "concordance", "Concordance"}
+	{EG_SURVIVAL, "concordance", "Concordance"},
+	{EG_ANOMALY, "auc", "Area under the ROC curve"},
+	{EG_ANOMALY, "average_precision", "Average precision"}
 };
 
 const char *
@@ -324,7 +326,10 @@ eg_report_examples(EgReport *r)
 	rows = example_rows(r);
 	if (rows == NULL)
 		return;
-	eg_page_section(&r->page, "Examples", "The rows with the highest predictions, and why.");
+	if (task == EG_ANOMALY)
+		eg_page_section(&r->page, "The strangest rows", "Those with the highest scores, and why.");
+	else
+		eg_page_section(&r->page, "Examples", "The rows with the highest predictions, and why.");
 	n = JsonContainerSize(&rows->root);
 	for (i = 0; i < n; i++)
 	{

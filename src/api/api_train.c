@@ -26,7 +26,9 @@
 #include "engage.h"
 #include "store/models.h"
 #include "store/registry.h"
+#include "store/remembered.h"
 #include "store/score.h"
+#include "store/segments.h"
 #include "store/train.h"
 
 PG_FUNCTION_INFO_V1(engage_train);
@@ -128,12 +130,32 @@ make_run(const EgRecipe *r)
 static void
 check_champion(const EgRecipe *r, const EgModelRow *m, int64 champion_id, EgComparison *c)
 {
-	if (m->deployed == champion_id || m->deployed == 0 || r->deploy != EG_DEPLOY_BETTER)
+	if (m->deployed == champion_id || m->deployed == 0 || r->deploy != EG_DEPLOY_BETTER ||
+		r->spec.target == NULL)
 		return;
 	c->deploy = false;
 	c->champion = NAN;
 	c->champion_version = eg_version_text(eg_models_version_by_id(m->deployed));
 	c->reason = "another session deployed that meanwhile";
+}
+
+/* The names of segments follow them into the new version. */
+static void
+carry_names(const EgVersionRow *v, int64 from, int64 to, const char *version)
+{
+	char	   *lost;
+	char	   *why;
+
+	(void) eg_segments_carry(from, to, &lost, &why);
+	if (why)
+		ereport(NOTICE,
+				(errmsg("the names of segments were not carried over to version %s: %s", version,
+						why),
+				 errhint("Name them with engage_label_segment('%s', ...).", v->model)));
+	if (lost)
+		ereport(NOTICE,
+				(errmsg("no segment of version %s is like those called %s", version, lost),
+				 errhint("Name new ones with engage_label_segment('%s', ...).", v->model)));
 }
 
 /* Train, measure, compare, store: the work of engage_train() and engage_retrain(). */
@@ -211,6 +233,9 @@ train_and_store(FunctionCallInfo fcinfo, EgRecipe *r)
 						   &v.patch);
 	version = psprintf("%d.%d.%d", v.major, v.minor, v.patch);
 	version_id = eg_models_add_version(m, &v, t->parts, t->nparts, "train");
+	eg_remembered_put(version_id, t->remembered);
+	if (t->task == EG_CLUSTERING && champion_id != 0)
+		carry_names(&v, champion_id, version_id, version);
 	if (c.deploy)
 		eg_models_deploy(m, version_id, "deploy", NULL);
 

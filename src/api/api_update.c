@@ -24,6 +24,7 @@
 #include "api/trained.h"
 #include "engage.h"
 #include "store/registry.h"
+#include "store/remembered.h"
 #include "store/update.h"
 
 PG_FUNCTION_INFO_V1(engage_update);
@@ -65,6 +66,15 @@ with_members(const Jsonb *object, char *members)
 {
 	return DatumGetJsonbP(DirectFunctionCall2(jsonb_concat, JsonbPGetDatum(object),
 											  JsonbPGetDatum(eg_json_parse(members))));
+}
+
+/* Keys of the base's rows and of the new ones; NULL when those of the base are not known. */
+static EgRemembered *
+both_remembered(const EgVersionRow *base, EgRemembered *fresh)
+{
+	EgRemembered *old = fresh ? eg_remembered_get(base->id) : NULL;
+
+	return old ? eg_remembered_join(old, fresh) : NULL;
 }
 
 static void
@@ -141,6 +151,7 @@ engage_update(PG_FUNCTION_ARGS)
 	run.threads = eg_thread_count();
 	run.memory_limit = (Size) eg_max_memory * 1024;
 	t = eg_update(&r->spec, parts, &run);
+	t->remembered = both_remembered(base, t->remembered);
 	c = eg_trained_compare(r, t, base_text, reason);
 	INSTR_TIME_SET_CURRENT(stop);
 	INSTR_TIME_SUBTRACT(stop, start);
@@ -169,6 +180,7 @@ engage_update(PG_FUNCTION_ARGS)
 	v.library = NULL;
 	v.seconds = INSTR_TIME_GET_DOUBLE(stop);
 	id = eg_models_add_version(m, &v, t->parts, t->nparts, "update");
+	eg_remembered_put(id, t->remembered);
 	if (c.deploy)
 		eg_models_deploy(m, id, "deploy", NULL);
 
@@ -217,6 +229,7 @@ engage_set_threshold(PG_FUNCTION_ARGS)
 					  eg_version_text(base));
 	v.data = with_members(base->data, detail);
 	id = eg_models_add_version(m, &v, parts, nparts, "threshold");
+	eg_remembered_put(id, eg_remembered_get(base->id));
 	if (m->deployed == base->id)
 		eg_models_deploy(m, id, "deploy", eg_json_parse(detail));
 	PG_RETURN_TEXT_P(cstring_to_text(eg_version_text(&v)));

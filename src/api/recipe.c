@@ -29,7 +29,8 @@ enum
 	ARG_MODEL, ARG_SOURCE, ARG_TARGET, ARG_ALGORITHM, ARG_PARAMS, ARG_TASK, ARG_KEY, ARG_FEATURES,
 	ARG_EXCLUDE, ARG_WEIGHT, ARG_CLASS_WEIGHT, ARG_TEST_SIZE, ARG_SPLIT, ARG_SEED, ARG_DEPLOY,
 	ARG_MIN_IMPROVEMENT, ARG_POSITIVE, ARG_GROUP_BY, ARG_EVENT, ARG_PARTITION_BY, ARG_INTERVALS,
-	ARG_CALIBRATE, ARG_BACKGROUND, ARG_INTERVAL_METHOD, ARG_INTERVAL_FOLDS
+	ARG_CALIBRATE, ARG_BACKGROUND, ARG_INTERVAL_METHOD, ARG_INTERVAL_FOLDS,
+	ARG_REMEMBER
 };
 
 #define DEFAULT_FOLDS		5
@@ -198,6 +199,7 @@ eg_recipe_from_call(FunctionCallInfo fcinfo)
 	s->cross_folds = parse_interval_method(s, eg_arg_text(fcinfo, ARG_INTERVAL_METHOD), folds);
 	s->background = PG_ARGISNULL(ARG_BACKGROUND) ? EG_BACKGROUND_ROWS :
 		PG_GETARG_INT32(ARG_BACKGROUND);
+	s->remember = eg_arg_text(fcinfo, ARG_REMEMBER);
 	r->search_path = pstrdup(namespace_search_path);
 	r->author = GetUserNameFromId(GetUserId(), false);
 	check_recipe(r);
@@ -269,6 +271,7 @@ eg_recipe_to_json(const EgRecipe *r)
 	put_text(&out, "calibrate", s->calibrate);
 	if (s->background != EG_BACKGROUND_ROWS)
 		appendStringInfo(&out, ", \"background\": %d", s->background);
+	put_text(&out, "remember", s->remember);
 	put_text(&out, "search_path", r->search_path);
 	put_text(&out, "author", r->author);
 	appendStringInfoChar(&out, '}');
@@ -349,6 +352,7 @@ eg_recipe_from_json(const char *model, Jsonb *json)
 	s->cross_folds = parse_interval_method(s, eg_jsonb_text(json, "interval_method"), folds);
 	s->calibrate = eg_jsonb_text(json, "calibrate");
 	s->background = (int) get_number(json, "background", EG_BACKGROUND_ROWS);
+	s->remember = eg_jsonb_text(json, "remember");
 	r->search_path = eg_jsonb_text(json, "search_path");
 	r->author = eg_jsonb_text(json, "author");
 	check_recipe(r);

@@ -21,6 +21,8 @@ typedef struct EgReport
 	char	   *key;			/* column that names a row, or NULL */
 	char	   *target;
 	char	   *class;
+	char	   *current;		/* rows as they come in now, or NULL */
+	char	   *outcomes;		/* of logged scores, by key, or NULL */
 	EgTheme		theme;
 	int			examples;
 	int			top;
@@ -55,5 +57,17 @@ extern void eg_report_quality(EgReport *r);
 extern void eg_report_drivers(EgReport *r);
 extern void eg_report_examples(EgReport *r);
 extern void eg_report_history(EgReport *r);
+
+/* api_report_watch.c; given: the reader passed a source */
+extern void eg_report_watch(EgReport *r, bool given);
+
+/*
+ * api_report_segments.c: models without a target.  Is there a truth to measure by?  What the
+ * training found, and what stands where quality stands of other models.
+ */
+extern bool eg_report_has_truth(const EgReport *r);
+extern void eg_report_findings(EgReport *r);
+extern void eg_report_segments(EgReport *r);
+extern void eg_report_anomalies(EgReport *r);
 
 #endif							/* EG_API_REPORT_H */

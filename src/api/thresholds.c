@@ -87,6 +87,8 @@ list_metrics(StringInfo out, EgTask task)
 		if (eg_metric_exists(task, word))
 			appendStringInfo(out, ", %s", word);
 	}
+	if (eg_metric_exists(task, "accuracy"))
+		appendStringInfoString(out, ", " EG_ERROR_RATE);
 }
 
 static void pg_attribute_noreturn()
@@ -219,7 +221,7 @@ find_known(const char *name, EgTask task, bool outcomes)
 			return known[i];
 		}
 	}
-	if (!eg_metric_exists(task, name))
+	if (!eg_metric_exists(task, strcmp(name, EG_ERROR_RATE) == 0 ? "accuracy" : name))
 		unknown_threshold(name, task);
 	if (!outcomes)
 		ereport(ERROR,

@@ -42,6 +42,9 @@ typedef struct EgCheck
 	char	   *name;			/* "drift", "auc.down" */
 } EgCheck;
 
+/* 1 - accuracy, a metric of checks alone */
+#define EG_ERROR_RATE	"error_rate"
+
 /* Errors INVALID_PARAMETER_VALUE; those of unknown names list the known ones. */
 extern List *eg_thresholds_parse(const Jsonb *thresholds, EgTask task, bool outcomes);
 

@@ -19,6 +19,7 @@
 #include "api/measure.h"
 #include "api/trained.h"
 #include "base/history.h"
+#include "store/remembered.h"
 #include "store/score.h"
 
 /*
@@ -230,6 +231,8 @@ eg_trained_data(const EgRecipe *r, const EgTrained *t, const EgComparison *c)
 		appendStringInfo(&out, ", \"rows_test_seen\": %lld", (long long) t->nseen);
 	if (t->lent)
 		put_lent(&out, t->lent);
+	if (t->remembered)
+		appendStringInfo(&out, ", \"remembered_keys\": %lld", (long long) t->remembered->n);
 	appendStringInfoString(&out, ", \"query\": ");
 	escape_json(&out, t->query);
 	if (r->spec.target)

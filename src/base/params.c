@@ -82,13 +82,17 @@ value_text(const JsonbValue *v)
 static char *
 range_phrase(const EgParam *p)
 {
+	const char *word = p->words != NULL ? psprintf(" or \"%s\"", p->words[0]) : "";
+
 	if (isinf(p->max) && isinf(p->min))
-		return pstrdup("a finite number");
+		return psprintf("a finite number%s", word);
 	if (isinf(p->max))
-		return psprintf("%s %s", p->min_open ? "greater than" : "at least", number_text(p->min));
+		return psprintf("%s %s%s", p->min_open ? "greater than" : "at least", number_text(p->min),
+						word);
 	if (isinf(p->min))
-		return psprintf("%s %s", p->max_open ? "less than" : "at most", number_text(p->max));
-	return psprintf("in %s", eg_param_range_text(p));
+		return psprintf("%s %s%s", p->max_open ? "less than" : "at most", number_text(p->max),
+						word);
+	return psprintf("in %s%s", eg_param_range_text(p), word);
 }
 
 /* "a, b, c" */
@@ -189,21 +193,40 @@ wrong_type(const EgParam *p, const JsonbValue *v, const char *owner, const char 
 			 p->type == EG_PARAM_BOOL ? errhint("Write true or false, without quotes.") : 0));
 }
 
+/* Does v say "auto", or whatever the default may be called? */
+static bool
+is_default_word(const EgParam *p, const JsonbValue *v)
+{
+	return (p->type == EG_PARAM_INT || p->type == EG_PARAM_REAL) && p->words != NULL &&
+		v->type == jbvString && strlen(p->words[0]) == v->val.string.len &&
+		memcmp(p->words[0], v->val.string.val, v->val.string.len) == 0;
+}
+
+static const char *
+expected_number(const EgParam *p)
+{
+	const char *number = p->type == EG_PARAM_INT ? "an integer" :
+		p->type == EG_PARAM_REAL ? "a number" : "an array of numbers";
+
+	return p->words != NULL ? psprintf("%s or \"%s\"", number, p->words[0]) : number;
+}
+
 /* The number if v is one within the range of p; an error otherwise. */
 static double
 parse_number(const EgParam *p, const JsonbValue *v, const char *owner)
 {
 	double		x;
 
+	if (is_default_word(p, v))
+		return p->number;
 	if (v->type != jbvNumeric)
-		wrong_type(p, v, owner, p->type == EG_PARAM_INT ? "an integer" :
-				   p->type == EG_PARAM_REAL ? "a number" : "an array of numbers");
+		wrong_type(p, v, owner, expected_number(p));
 
 	/* beyond the range of double this gives infinity, which no range contains */
 	x = DatumGetFloat8(DirectFunctionCall1(numeric_float8_no_overflow,
 										   NumericGetDatum(v->val.numeric)));
 	if (p->type == EG_PARAM_INT && !isinf(x) && x != floor(x))
-		wrong_type(p, v, owner, "an integer");
+		wrong_type(p, v, owner, expected_number(p));
 	if (isinf(x) || isnan(x) ||
 		(p->min_open ? x <= p->min : x < p->min) ||
 		(p->max_open ? x >= p->max : x > p->max) ||
@@ -435,9 +458,18 @@ json_text(const EgParam *p, const void *params)
 	switch (p->type)
 	{
 		case EG_PARAM_INT:
-			appendStringInfo(&s, "%d", FIELD(params, p, int));
+			if (p->words != NULL && FIELD(params, p, int) == (int) p->number)
+				escape_json(&s, p->words[0]);
+			else
+				appendStringInfo(&s, "%d", FIELD(params, p, int));
 			break;
 		case EG_PARAM_REAL:
+			if (p->words != NULL && (FIELD(params, p, double) == p->number ||
+									 (isnan(FIELD(params, p, double)) && isnan(p->number))))
+			{
+				escape_json(&s, p->words[0]);
+				break;
+			}
 			if (isnan(FIELD(params, p, double)))
 				return NULL;
 			appendStringInfoString(&s, number_text(FIELD(params, p, double)));

@@ -40,7 +40,7 @@ typedef struct EgParam
 				max;			/* inclusive range of INT, REAL, REALS */
 	bool		min_open,
 				max_open;		/* the bound itself is excluded */
-	const char *const *words;	/* WORD */
+	const char *const *words;	/* WORD; INT, REAL: one that may stand for the default ("auto") */
 	const char *alias;			/* another accepted name ("eta"), or NULL */
 	bool		tunable;		/* part of the default search space */
 	bool		log_scale;		/* search on a log scale */

@@ -140,6 +140,14 @@ extern const EgPlotKind eg_plot_confusion;
 extern const EgPlotKind eg_plot_scores;
 extern const EgPlotKind eg_plot_learning;
 extern const EgPlotKind eg_plot_tuning;
+extern const EgPlotKind eg_plot_drift;
+extern const EgPlotKind eg_plot_performance;
+extern const EgPlotKind eg_plot_experiment;
+extern const EgPlotKind eg_plot_segments;
+extern const EgPlotKind eg_plot_silhouette;
+extern const EgPlotKind eg_plot_elbow;
+extern const EgPlotKind eg_plot_condensed_tree;
+extern const EgPlotKind eg_plot_anomaly;
 extern const EgPlotKind eg_plot_lines;
 extern const EgPlotKind eg_plot_scatter;
 

@@ -109,8 +109,8 @@ eg_points_x(const EgPlotData *d, int column, EgScale *scale, EgFormat format)
 	return x;
 }
 
-static int
-compare_x(const void *a, const void *b)
+int
+eg_points_compare(const void *a, const void *b)
 {
 	const EgPixel *p = a;
 	const EgPixel *q = b;
@@ -133,7 +133,7 @@ eg_points_line(const EgPlotData *d, const EgGroups *g, int k, const double *x, c
 		p[n].x = eg_scale_at(xs, x[row]);
 		p[n++].y = eg_scale_at(ys, y[row]);
 	}
-	qsort(p, n, sizeof(EgPixel), compare_x);
+	qsort(p, n, sizeof(EgPixel), eg_points_compare);
 	return n;
 }
 

@@ -20,6 +20,9 @@ extern double *eg_points_x(const EgPlotData *d, int column, EgScale *scale, EgFo
 extern int	eg_points_line(const EgPlotData *d, const EgGroups *g, int k, const double *x,
 						   const double *y, const EgScale *xs, const EgScale *ys, EgPixel *p);
 
+/* For qsort: EgPixel by x, then y. */
+extern int	eg_points_compare(const void *a, const void *b);
+
 /* Dots in their inks (n), thinned; p is changed. */
 extern void eg_points_dots(EgChart *c, EgPixel *p, int n, const EgInk *ink, EgBox in,
 						   double radius);

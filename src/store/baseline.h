@@ -20,6 +20,7 @@
 #define EG_BASELINE_ROWS		25000	/* most training rows that distributions are made of */
 #define EG_BACKGROUND_ROWS		128		/* default of engage_train(background => ...) */
 #define EG_BACKGROUND_MAX		10000	/* and its bound */
+#define EG_SEGMENT_ROWS			2000	/* at least, of a model of segments */
 
 typedef struct EgFeatureBaseline
 {

@@ -194,6 +194,7 @@ add_entry(const CacheKey *key)
 	/* the last step that may fail; nothing refers to the entry's contents before */
 	entry = hash_search(entries, key, HASH_ENTER, NULL);
 	MemoryContextSetParent(context, cache_context);
+	compiled->registry = key->relation;
 	entry->compiled = compiled;
 	entry->context = context;
 	entry->size = MemoryContextMemAllocated(context, true);

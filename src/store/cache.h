@@ -14,6 +14,7 @@
 typedef struct EgCompiled
 {
 	int64		version_id;
+	Oid			registry;		/* engage.artifact: tells version ids of two extensions apart */
 	char	   *model;			/* name when loaded, for messages only */
 	char	   *version;		/* "1.2.0" */
 	EgTask		task;

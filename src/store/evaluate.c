@@ -136,7 +136,8 @@ class_of_number(const EgScored *s, double value, bool boolean)
 		return -1;
 	if (s->nlabels == 0)
 		return value >= 0 && value < s->nclasses ? (int) value : -1;
-	if (s->task == EG_ANOMALY && (value == 0 || value == 1) && strcmp(s->labels[1], EG_ANOMALOUS) == 0)
+	if (s->task == EG_ANOMALY && (value == 0 || value == 1) &&
+		strcmp(s->labels[1], EG_ANOMALOUS) == 0)
 		return (int) value;
 	if (!boolean)
 		code = find_label(s, psprintf("%.0f", value));

@@ -29,6 +29,7 @@
 #include "utils/memutils.h"
 #include "utils/typcache.h"
 
+#include "store/counters.h"
 #include "store/experiment.h"
 #include "store/registry.h"
 #include "store/schema_private.h"
@@ -410,8 +411,13 @@ EgScorer *
 eg_router_scorer(EgRouter *r, int arm)
 {
 	if (unlikely(r->scorers[arm] == NULL))
-		r->scorers[arm] = eg_scorer_create(
+	{
+		EgScorer   *s = eg_scorer_create(
 			eg_cache_get(r->experiment->version_id[arm], r->context), r->context);
+
+		s->tally = eg_tally_open(s->model, r->context);
+		r->scorers[arm] = s;
+	}
 	return r->scorers[arm];
 }
 

@@ -63,6 +63,13 @@ eg_explainer_create(EgScorer *s, const EgExplainOptions *options, MemoryContext 
 	return e;
 }
 
+bool
+eg_artifact_explains(const EgArtifact *a)
+{
+	return a->algorithm->explain != NULL &&
+		(a->algorithm->explains == NULL || a->algorithm->explains(a->model));
+}
+
 static EgLink
 link_of(const EgArtifact *a)
 {
@@ -81,7 +88,7 @@ need_background(const EgScorer *s)
 						s->model->version, s->model->model),
 				 errdetail(b == NULL ? "It was imported, or trained before engage stored them." :
 						   "It was trained with background => 0."),
-				 s->used->algorithm->explain ?
+				 eg_artifact_explains(s->used) ?
 				 errhint("Use method => 'exact', or train it here with background => %d.",
 						 EG_BACKGROUND_ROWS) :
 				 errhint("Train it here with background => %d.", EG_BACKGROUND_ROWS)));
@@ -218,7 +225,7 @@ explain_exactly(EgExplainer *e, int output)
 	const EgArtifact *a = s->used;
 	double	   *in;
 
-	if (a->algorithm->explain == NULL)
+	if (!eg_artifact_explains(a))
 		not_supported(s, "exact contributions");
 	in = allocate(s->width, a->schema->nfeatures + 1, "explaining a row");
 	a->algorithm->explain(a->model, s->x, 1, in);
@@ -246,7 +253,7 @@ explain_against(EgExplainer *e, int output)
 	int			i,
 				j;
 
-	if (a->algorithm->explain_against == NULL)
+	if (a->algorithm->explain_against == NULL || !eg_artifact_explains(a))
 		not_supported(s, "exact contributions against a background");
 	b = need_background(s);
 	in = allocate(s->width, n + 1, "explaining a row");
@@ -329,7 +336,7 @@ eg_explainer_row(EgExplainer *e, int output)
 	r->contribution = e->contribution;
 	r->error = NULL;
 	if (method == EG_EXPLAIN_AUTO)
-		method = s->used->algorithm->explain ? EG_EXPLAIN_EXACT : EG_EXPLAIN_SAMPLED;
+		method = eg_artifact_explains(s->used) ? EG_EXPLAIN_EXACT : EG_EXPLAIN_SAMPLED;
 	if (method == EG_EXPLAIN_EXACT)
 		explain_exactly(e, output);
 	else if (method == EG_EXPLAIN_INTERVENTIONAL)
@@ -355,11 +362,11 @@ eg_explainer_interactions(EgExplainer *e, int output)
 	MemoryContext old;
 	double	   *out;
 
-	if (a->algorithm->interactions == NULL)
+	if (a->algorithm->interactions == NULL || !eg_artifact_explains(a))
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("algorithm \"%s\" has no interactions", a->algorithm->name),
-				 a->algorithm->explain ?
+				 eg_artifact_explains(a) ?
 				 errdetail("Its margin is a sum of what each feature adds.") : 0,
 				 errhint("engage_explain() says what each feature contributes.")));
 	MemoryContextReset(e->scratch);

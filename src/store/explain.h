@@ -40,6 +40,9 @@ typedef struct EgExplanation
 
 typedef struct EgExplainer EgExplainer;
 
+/* Can the model be explained exactly?  If not, by sampling alone. */
+extern bool eg_artifact_explains(const EgArtifact *a);
+
 /* Keeps s; lives in context. */
 extern EgExplainer *eg_explainer_create(EgScorer *s, const EgExplainOptions *options,
 										MemoryContext context);

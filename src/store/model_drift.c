@@ -9,6 +9,11 @@
  * seen and NULL are the same to a model, so those are told apart by the value
  * itself.
  *
+ * Medians: the counts say exactly in which bin the median of the source is, and
+ * how many of the bin's values are below it.  Where in the bin that is, a sample
+ * of the rows says.  So its error is a small one, of the share of the rows that
+ * is in one bin.
+ *
  * The distributions are those of the part for all rows, whatever part scores a
  * row: they speak of all training rows together, as the source's do of all its.
  *
@@ -78,7 +83,7 @@ typedef struct Reading
 	Limits	   *score_limits;	/* (width) or NULL */
 	int			nwords;
 	WordColumn *words;			/* (nwords) */
-	EgReservoir *kept;			/* or NULL */
+	EgReservoir *kept;			/* features, then scores if there are any */
 } Reading;
 
 /* ----------
@@ -93,6 +98,7 @@ start_count(EgDriftCount *c, const EgFeatureBaseline *then, double mean)
 
 	c->then = then;
 	c->mean_then = mean;
+	c->median_now = NAN;
 	c->bin = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(int64) * n);
 	memset(c->bin, 0, sizeof(int64) * n);
 }
@@ -307,9 +313,10 @@ count_number(Limits *l, float v)
 }
 
 static void
-keep_sample(Reading *reading, const float *x)
+keep_sample(Reading *reading, const float *x, const double *out)
 {
-	int			n = reading->drift->schema->nfeatures;
+	const EgModelDrift *d = reading->drift;
+	int			n = d->schema->nfeatures;
 	uint64		hash = 0;
 	float	   *kept;
 	int			j;
@@ -324,8 +331,11 @@ keep_sample(Reading *reading, const float *x)
 	}
 	kept = eg_reservoir_add(reading->kept, 0,
 							eg_reservoir_key(reading->kept, eg_mix64(hash)));
-	if (kept)
-		memcpy(kept, x, sizeof(float) * n);
+	if (kept == NULL)
+		return;
+	memcpy(kept, x, sizeof(float) * n);
+	for (j = 0; d->scores && j < d->compiled->width; j++)
+		kept[n + j] = isfinite((float) out[j]) ? (float) out[j] : NAN;
 }
 
 static void
@@ -335,14 +345,14 @@ count_row(void *arg, EgSourceData *data, Size row, TupleDesc desc, const Datum *
 	Reading    *reading = arg;
 	EgModelDrift *d = reading->drift;
 	EgScorer   *scorer = reading->s->scorer;
+	const double *out = NULL;
 	int			j;
 
 	/* the next row may have this one's place; one stays, or there would seem to be none */
 	data->x.nrows = 1;
 	if (d->scores)
 	{
-		const double *out = eg_scorer_values(scorer, desc, values, nulls);
-
+		out = eg_scorer_values(scorer, desc, values, nulls);
 		for (j = 0; j < d->compiled->width; j++)
 			count_number(&reading->score_limits[j],
 						 isfinite((float) out[j]) ? (float) out[j] : NAN);
@@ -372,8 +382,107 @@ count_row(void *arg, EgSourceData *data, Size row, TupleDesc desc, const Datum *
 			count_unseen(reading, w, values[w->attno]);
 		}
 	}
-	if (reading->kept)
-		keep_sample(reading, scorer->x);
+	keep_sample(reading, scorer->x, out);
+}
+
+/* ----------
+ * Medians
+ * ----------
+ */
+
+static int
+by_size(const void *a, const void *b)
+{
+	float		x = *(const float *) a,
+				y = *(const float *) b;
+
+	return (x > y) - (x < y);
+}
+
+/* How many of n sorted numbers are at most limit. */
+static Size
+count_to(const float *sorted, Size n, float limit)
+{
+	Size		low = 0;
+
+	while (low < n)
+	{
+		Size		middle = low + (n - low) / 2;
+
+		if (sorted[middle] <= limit)
+			low = middle + 1;
+		else
+			n = middle;
+	}
+	return low;
+}
+
+/* The lower of two medians, of present > 0 rows, n > 0 of which are in a sorted sample. */
+static double
+find_median(const EgDriftCount *c, int64 present, const float *sorted, Size n)
+{
+	const EgFeatureBaseline *f = c->then;
+	int64		rank = (present - 1) / 2;
+	Size		first = 0,
+				end = n,
+				at;
+	int			b = 0;
+
+	for (; b < f->nbins - 1 && rank >= c->bin[b]; b++)
+		rank -= c->bin[b];
+	if (b > 0)
+		first = count_to(sorted, n, (float) f->upper[b - 1]);
+	if (b < f->nbins - 1)
+		end = count_to(sorted, n, (float) f->upper[b]);
+	at = first;
+	if (end > first)
+		at += Min((Size) ((rank + 0.5) / c->bin[b] * (end - first)), end - first - 1);
+	return sorted[Min(at, n - 1)];
+}
+
+/* Column `at` of the records of the sample. */
+static void
+set_median(const Reading *reading, Size rows, int at, EgDriftCount *c, float *room)
+{
+	Size		n = 0,
+				i;
+
+	for (i = 0; i < rows; i++)
+	{
+		float		v = ((float *) eg_reservoir_record(reading->kept, i))[at];
+
+		if (!isnan(v))
+			room[n++] = v;
+	}
+	if (n == 0)
+		return;
+	qsort(room, n, sizeof(float), by_size);
+	c->median_now = find_median(c, reading->drift->rows - c->missing, room, n);
+}
+
+/* The sample is finished: its rows give the medians, the first ones stay. */
+static void
+use_sample(Reading *reading, Size sample)
+{
+	EgModelDrift *d = reading->drift;
+	int			n = d->schema->nfeatures;
+	Size		rows = eg_reservoir_finish(reading->kept, false);
+	float	   *room = palloc(sizeof(float) * Max(rows, 1));
+	Size		i;
+	int			j;
+
+	for (j = 0; j < reading->nnumbers; j++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		set_median(reading, rows, reading->number[j], &d->features[reading->number[j]], room);
+	}
+	for (j = 0; d->scores && j < d->compiled->width; j++)
+		set_median(reading, rows, n + j, &d->scores[j], room);
+	d->nsample = Min(sample, rows);
+	d->sample = MemoryContextAllocHuge(CurrentMemoryContext,
+									   sizeof(float) * Max(d->nsample * n, 1));
+	for (i = 0; i < d->nsample; i++)
+		memcpy(d->sample + i * n, eg_reservoir_record(reading->kept, i), sizeof(float) * n);
 }
 
 EgModelDrift *
@@ -385,13 +494,12 @@ eg_drift_read(const char *model, const char *source, Size sample, EgRun *run)
 	EgEvaluateSpec spec = {0};
 	EgSourceSpec what;
 	Reading		reading = {0};
-	int			nfeatures;
-	Size		i;
+	int			width;
 	int			j;
 
 	eg_evaluate_check_parts(compiled);
 	d = start_drift(compiled);
-	nfeatures = d->schema->nfeatures;
+	width = d->schema->nfeatures + (d->scores ? compiled->width : 0);
 	spec.model = model;
 	spec.source = source;
 	spec.no_truth = true;
@@ -399,8 +507,8 @@ eg_drift_read(const char *model, const char *source, Size sample, EgRun *run)
 	reading.context = CurrentMemoryContext;
 	reading.s = eg_evaluate_create(v, compiled);
 	start_reading(&reading, d);
-	if (sample > 0)
-		reading.kept = eg_reservoir_create(sample, sizeof(float) * Max(nfeatures, 1), run);
+	reading.kept = eg_reservoir_create(Max(sample, EG_DRIFT_MEDIAN_ROWS),
+									   sizeof(float) * Max(width, 1), run);
 	what.row_hook = count_row;
 	what.row_hook_arg = &reading;
 	eg_evaluate_read(&spec, &what, reading.s, run);
@@ -413,14 +521,6 @@ eg_drift_read(const char *model, const char *source, Size sample, EgRun *run)
 		end_limits(&reading.score_limits[j], &d->scores[j]);
 	for (j = 0; j < reading.nwords; j++)
 		show_unseen(&reading.words[j], &d->features[reading.words[j].column->first]);
-	if (reading.kept)
-	{
-		d->nsample = eg_reservoir_finish(reading.kept, false);
-		d->sample = MemoryContextAllocHuge(CurrentMemoryContext,
-										   sizeof(float) * Max(d->nsample * nfeatures, 1));
-		for (i = 0; i < d->nsample; i++)
-			memcpy(d->sample + i * nfeatures, eg_reservoir_record(reading.kept, i),
-				   sizeof(float) * nfeatures);
-	}
+	use_sample(&reading, sample);
 	return d;
 }

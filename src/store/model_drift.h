@@ -14,12 +14,14 @@
 #include "store/evaluate.h"
 
 #define EG_DRIFT_EXAMPLES		5	/* unseen words that are shown, the most frequent ones */
+#define EG_DRIFT_MEDIAN_ROWS	4096	/* medians are exact for so many rows */
 
 /* What is counted of one feature or one output. */
 typedef struct EgDriftCount
 {
 	const EgFeatureBaseline *then;
 	double		mean_then;		/* NaN: unknown, or a category */
+	double		median_now;		/* of numbers; NaN: there are none, or it was not asked for */
 	int64		missing;		/* rows without a value */
 	int64	   *bin;			/* (then->ncategories, or then->nbins and at least 1) */
 

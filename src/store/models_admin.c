@@ -48,6 +48,8 @@ eg_models_drop(const EgModelRow *m)
 	eg_visit_begin(&visit);
 	eg_visit_write("DELETE FROM engage.artifact WHERE version_id IN"
 				   " (SELECT id FROM engage.version WHERE model_id = $1)", "l", m->id);
+	eg_visit_write("DELETE FROM engage.segment_name WHERE version_id IN"
+				   " (SELECT id FROM engage.version WHERE model_id = $1)", "l", m->id);
 	eg_visit_write("DELETE FROM engage.version WHERE model_id = $1", "l", m->id);
 	eg_visit_write("DELETE FROM engage.deployment WHERE model_id = $1", "l", m->id);
 	eg_visit_write("DELETE FROM engage.privilege WHERE model_id = $1", "l", m->id);
@@ -79,6 +81,7 @@ eg_models_drop_version(const EgModelRow *m, int64 version_id)
 	eg_experiment_check_drop(m, version_id, version);
 	eg_visit_begin(&visit);
 	eg_visit_write("DELETE FROM engage.artifact WHERE version_id = $1", "l", version_id);
+	eg_visit_write("DELETE FROM engage.segment_name WHERE version_id = $1", "l", version_id);
 	eg_visit_write("DELETE FROM engage.version WHERE id = $1", "l", version_id);
 	eg_visit_end(&visit);
 	eg_models_event(m->id, m->name, version, "drop version", NULL);
@@ -203,6 +206,34 @@ eg_models_version_lines(int64 model_id)
 		line->deployed_at = eg_visit_text(&visit, i, 10);
 		line->seconds = eg_visit_double(i, 11);
 		line->id = eg_visit_int64(i, 12);
+	}
+	eg_visit_end(&visit);
+	return lines;
+}
+
+List *
+eg_models_event_lines(int64 model_id, int limit)
+{
+	List	   *lines = NIL;
+	EgVisit		visit;
+	uint64		n;
+
+	eg_visit_begin(&visit);
+	n = eg_visit_read("SELECT to_char(at, 'YYYY-MM-DD HH24:MI'), who, action, version, detail::text"
+					  " FROM engage.event WHERE model_id = $1 ORDER BY id DESC LIMIT $2", "li",
+					  model_id, limit);
+	for (uint64 i = 0; i < n; i++)
+	{
+		MemoryContext old = MemoryContextSwitchTo(visit.caller);
+		EgEventLine *line = palloc0(sizeof(EgEventLine));
+
+		lines = lappend(lines, line);
+		MemoryContextSwitchTo(old);
+		line->at = eg_visit_text(&visit, i, 1);
+		line->who = eg_visit_text(&visit, i, 2);
+		line->action = eg_visit_text(&visit, i, 3);
+		line->version = eg_visit_text(&visit, i, 4);
+		line->detail = eg_visit_text(&visit, i, 5);
 	}
 	eg_visit_end(&visit);
 	return lines;

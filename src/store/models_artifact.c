@@ -18,9 +18,9 @@
 
 #define CHUNK_SIZE		((Size) 8 * 1024 * 1024)
 
-static void
-put_section(int64 version_id, int part, const char *value, const char *section,
-			const char *bytes, Size len)
+void
+eg_artifact_put_section(int64 version_id, int part, const char *value, const char *section,
+						const char *bytes, Size len)
 {
 	bytea	   *chunk = palloc(VARHDRSZ + Min(len, CHUNK_SIZE));
 	int			number = 0;
@@ -42,9 +42,10 @@ put_section(int64 version_id, int part, const char *value, const char *section,
 void
 eg_artifact_put(int64 version_id, int part, const EgArtifactPart *a)
 {
-	put_section(version_id, part, a->value, "model", a->bytes, a->len);
+	eg_artifact_put_section(version_id, part, a->value, "model", a->bytes, a->len);
 	if (a->library_bytes != NULL)
-		put_section(version_id, part, a->value, "library", a->library_bytes, a->library_len);
+		eg_artifact_put_section(version_id, part, a->value, "library", a->library_bytes,
+								a->library_len);
 }
 
 static Size
@@ -99,7 +100,8 @@ join_chunks(EgVisit *v, int64 version_id, uint64 first, uint64 last, Size *len)
 /* SPI keeps toasted values as pointers, so that only one chunk is in memory beside the result. */
 #define ARTIFACT_QUERY \
 	"SELECT part, value, left(section, 1)::\"char\", chunk, data FROM engage.artifact" \
-	" WHERE version_id = $1 AND (section = 'model' OR $2 = 1) ORDER BY part, section DESC, chunk"
+	" WHERE version_id = $1 AND (section = 'model' OR section = 'library' AND $2 = 1)" \
+	" ORDER BY part, section DESC, chunk"
 
 EgArtifactPart *
 eg_models_artifacts(int64 version_id, bool library, int *nparts)
@@ -156,4 +158,21 @@ eg_models_artifacts(int64 version_id, bool library, int *nparts)
 	}
 	eg_visit_end(&visit);
 	return parts;
+}
+
+char *
+eg_artifact_section(int64 version_id, const char *section, Size *len)
+{
+	char	   *bytes = NULL;
+	EgVisit		visit;
+	uint64		n;
+
+	eg_visit_begin(&visit);
+	n = eg_visit_read("SELECT part, value, left(section, 1)::\"char\", chunk, data"
+					  " FROM engage.artifact WHERE version_id = $1 AND part = 0 AND section = $2"
+					  " ORDER BY chunk", "lt", version_id, section);
+	if (n > 0)
+		bytes = join_chunks(&visit, version_id, 0, n, len);
+	eg_visit_end(&visit);
+	return bytes;
 }

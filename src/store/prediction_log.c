@@ -1,17 +1,12 @@
 /*-------------------------------------------------------------------------
  *
  * prediction_log.c
- *	  Writing the prediction log, its partitions, its retention.
+ *	  Writing the prediction log.
  *
  * The source is read by a cursor, as the invoker and read-only; between two
  * fetches the rows scored so far are written as the extension's owner, whom
  * the log belongs to.  So memory is bounded, and the transaction makes it all
  * or nothing.
- *
- * A partition is a month in UTC.  It is made as a table of its own and then
- * attached, which waits for nobody who reads or writes the log; CREATE TABLE
- * PARTITION OF would lock the whole log.  Two sessions that miss the same
- * month wait for one another on a lock of the parent.
  *
  *-------------------------------------------------------------------------
  */
@@ -19,11 +14,9 @@
 
 #include "access/htup_details.h"
 #include "access/xact.h"
-#include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
-#include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -34,6 +27,7 @@
 #include "utils/timestamp.h"
 #include "utils/typcache.h"
 
+#include "store/counters.h"
 #include "store/prediction_log.h"
 #include "store/registry.h"
 #include "store/source_private.h"
@@ -81,108 +75,6 @@ struct EgLogWriter
 };
 
 /* ---------------------------------------------------------------------------
- * Partitions
- * ---------------------------------------------------------------------------
- */
-
-static void
-month_of(TimestampTz at, int *year, int *month)
-{
-	struct pg_tm tm;
-	fsec_t		fsec;
-
-	/* no time zone asked for: UTC */
-	if (TIMESTAMP_NOT_FINITE(at) || timestamp2tm(at, NULL, &tm, &fsec, NULL, NULL) != 0 ||
-		tm.tm_year < 1970 || tm.tm_year > 9998)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
-				 errmsg("scores cannot be logged at \"%s\"", timestamptz_to_str(at)),
-				 errdetail("The log holds the years 1970 to 9998.")));
-	*year = tm.tm_year;
-	*month = tm.tm_mon;
-}
-
-static bool
-partition_exists(const char *name)
-{
-	return OidIsValid(get_relname_relid(name, get_namespace_oid("engage", false)));
-}
-
-static void
-make_partition(TimestampTz at)
-{
-	EgVisit		v;
-	char		name[NAMEDATALEN];
-	int			year,
-				month;
-
-	month_of(at, &year, &month);
-	snprintf(name, sizeof(name), "prediction_%04d_%02d", year, month);
-	if (partition_exists(name))
-		return;
-	eg_visit_begin(&v);
-	eg_visit_write("LOCK TABLE engage.prediction IN SHARE UPDATE EXCLUSIVE MODE", "");
-	if (!partition_exists(name))
-	{
-		eg_visit_write(psprintf("CREATE TABLE engage.%s (LIKE engage.prediction INCLUDING DEFAULTS,"
-								" PRIMARY KEY (model_id, key, scored_at, id))", name), "");
-		eg_visit_write(psprintf("COMMENT ON TABLE engage.%s IS 'logged scores of a month'", name),
-					   "");
-		eg_visit_write(psprintf("ALTER TABLE engage.prediction ATTACH PARTITION engage.%s"
-								" FOR VALUES FROM ('%04d-%02d-01 00:00:00+00')"
-								" TO ('%04d-%02d-01 00:00:00+00')", name, year, month,
-								year + month / 12, month % 12 + 1), "");
-	}
-	eg_visit_end(&v);
-}
-
-int
-eg_log_drop_partitions(TimestampTz before)
-{
-	List	   *names = NIL;
-	ListCell   *lc;
-	EgVisit		v;
-	uint64		n,
-				i;
-	int			year,
-				month;
-
-	month_of(before, &year, &month);
-	eg_visit_begin(&v);
-	if (!has_privs_of_role(v.user, GetUserId()))
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("must be owner of the extension engage to remove predictions of all models"),
-				 errhint("Name a model of yours: engage_log_retention(keep, 'model').")));
-	eg_visit_write("LOCK TABLE engage.prediction IN SHARE UPDATE EXCLUSIVE MODE", "");
-	n = eg_visit_write("SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid"
-					   " WHERE i.inhparent = 'engage.prediction'::regclass"
-					   " AND c.relname COLLATE \"C\" ~ '^prediction_[0-9]{4}_[0-9]{2}$'"
-					   " AND c.relname::text COLLATE \"C\" < $1 ORDER BY 1", "t",
-					   psprintf("prediction_%04d_%02d", year, month));
-	for (i = 0; i < n; i++)
-		names = lappend(names, eg_visit_text(&v, i, 1));
-	foreach(lc, names)
-		eg_visit_write(psprintf("DROP TABLE engage.%s", (char *) lfirst(lc)), "");
-	eg_visit_end(&v);
-	return list_length(names);
-}
-
-int64
-eg_log_forget(const EgModelRow *m, TimestampTz before)
-{
-	EgVisit		v;
-	int64		n;
-
-	eg_visit_begin(&v);
-	n = (int64) eg_visit_write("DELETE FROM engage.prediction WHERE model_id = $1"
-							   " AND scored_at < $2::timestamptz", "lt", m->id,
-							   timestamptz_to_str(before));
-	eg_visit_end(&v);
-	return n;
-}
-
-/* ---------------------------------------------------------------------------
  * Writer
  * ---------------------------------------------------------------------------
  */
@@ -193,7 +85,7 @@ eg_log_open(TimestampTz at, int capacity)
 	EgLogWriter *w = palloc0(sizeof(EgLogWriter));
 	int			c;
 
-	make_partition(at);
+	eg_log_make_partition(at);
 	w->context = AllocSetContextCreate(CurrentMemoryContext, "engage prediction log",
 									   ALLOCSET_DEFAULT_SIZES);
 	w->at = at;
@@ -360,6 +252,8 @@ eg_log_key_tuple(HeapTupleHeader header, const char *key)
 	bool		varlena;
 	Datum		value;
 	Oid			function;
+	Oid			type;
+	char	   *text;
 	int			i;
 
 	for (i = 0; i < desc->natts; i++)
@@ -371,6 +265,7 @@ eg_log_key_tuple(HeapTupleHeader header, const char *key)
 	if (i == desc->natts)
 		no_key(key);
 	getTypeOutputInfo(TupleDescAttr(desc, i)->atttypid, &function, &varlena);
+	type = getBaseType(TupleDescAttr(desc, i)->atttypid);
 	tuple.t_len = HeapTupleHeaderGetDatumLength(header);
 	ItemPointerSetInvalid(&tuple.t_self);
 	tuple.t_tableOid = InvalidOid;
@@ -379,7 +274,18 @@ eg_log_key_tuple(HeapTupleHeader header, const char *key)
 	if (isnull)
 		null_key(key);
 	ReleaseTupleDesc(desc);
-	return OidOutputFunctionCall(function, value);
+
+	/* as a cast to text, which a source's key gets */
+	if (type == BOOLOID)
+		return pstrdup(DatumGetBool(value) ? "true" : "false");
+	text = OidOutputFunctionCall(function, value);
+	if (type == BPCHAROID)
+	{
+		for (i = strlen(text); i > 0 && text[i - 1] == ' '; i--)
+			;
+		text[i] = '\0';
+	}
+	return text;
 }
 
 char *
@@ -421,8 +327,13 @@ log_row(LogSource *l, const char *key, HeapTupleHeader row)
 	for (i = arm; i <= last; i++)
 	{
 		EgScorer   *s = e ? eg_router_scorer(l->router, i) : l->scorer;
+		const double *out;
 
-		eg_log_put(l->writer, s, eg_scorer_tuple(s, row), key, e, i, e && e->shadow && i > 0);
+		eg_tally_begin(s->tally);
+		out = eg_scorer_tuple(s, row);
+		eg_tally_logged(s->tally);
+		eg_tally_end(s->tally);
+		eg_log_put(l->writer, s, out, key, e, i, e && e->shadow && i > 0);
 	}
 }
 
@@ -526,7 +437,10 @@ eg_log_source(const char *model, const char *source, const char *key, TimestampT
 	if (experiment != 0)
 		l.router = eg_router_create(experiment, context);
 	else
+	{
 		l.scorer = eg_scorer_create(eg_cache_get(version, context), context);
+		l.scorer->tally = eg_tally_open(l.scorer->model, context);
+	}
 	l.writer = eg_log_open(at, ROWS_AT_A_TIME);
 	SPI_connect();
 	check_key(query, key);

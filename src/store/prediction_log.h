@@ -43,6 +43,14 @@ extern int64 eg_log_source(const char *model, const char *source, const char *ke
 extern char *eg_log_key_tuple(HeapTupleHeader tuple, const char *key);
 extern char *eg_log_key_jsonb(const Jsonb *row, const char *key);
 
+/* ----------
+ * Partitions (prediction_partitions.c)
+ * ----------
+ */
+
+/* The one for that time; made when it is missing. */
+extern void eg_log_make_partition(TimestampTz at);
+
 /* Rows of the model from before that time. */
 extern int64 eg_log_forget(const EgModelRow *m, TimestampTz before);
 
@@ -63,6 +71,11 @@ typedef struct EgLogGroup
 	int			width;
 	double	   *score;			/* (n, width) */
 	char	  **outcome;		/* (n) texts; not numbers yet, for classes are texts */
+
+	/* (n) or NULL: the source of outcomes has no such column; NaN for SQL NULL */
+	double	   *weight;
+	double	   *group;			/* rows of a group side by side */
+	double	   *event;
 } EgLogGroup;
 
 /*

@@ -6,7 +6,7 @@
  * Both are read in one query as the invoker: the outcomes are the user's, and
  * the view engage.predictions shows what the user may see.  The source of
  * outcomes has columns key and outcome, and perhaps at, the time of the
- * outcome.
+ * outcome; weight, group_by and event are what they are to engage_train().
  *
  *-------------------------------------------------------------------------
  */
@@ -40,6 +40,11 @@ typedef struct Outcomes
 	bool		has_at;
 	bool		boolean;
 	bool		number;
+
+	/* columns as float8 or text; NULL where there are none */
+	const char *weight;
+	const char *group;
+	const char *event;
 } Outcomes;
 
 static int
@@ -69,6 +74,24 @@ need_column(TupleDesc desc, const char *name)
 	return i;
 }
 
+/* A number or boolean as an expression of type float8; NULL: no such column. */
+static const char *
+number_column_of(TupleDesc desc, const char *name)
+{
+	int			i = find_column(desc, name);
+	EgConverter cv;
+
+	if (i < 0)
+		return NULL;
+	if (!eg_converter_init(&cv, TupleDescAttr(desc, i)->atttypid) || cv.kind != EG_COL_NUMBER ||
+		cv.op == EG_OP_MONEY)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("column \"%s\" of the outcomes has type %s, not a number or boolean", name,
+						format_type_be(TupleDescAttr(desc, i)->atttypid))));
+	return psprintf("s.%s%s::float8", name, cv.op == EG_OP_BOOL ? "::int" : "");
+}
+
 /* Within SPI. */
 static Outcomes
 describe(const char *source)
@@ -82,7 +105,7 @@ describe(const char *source)
 	int			at;
 
 	o.query = eg_source_query(source, &relation);
-	plan = SPI_prepare(psprintf("SELECT * FROM (%s) AS source", o.query), 0, NULL);
+	plan = SPI_prepare(psprintf("SELECT * FROM (%s\n) AS source", o.query), 0, NULL);
 	MemoryContextSwitchTo(old);
 	if (plan == NULL)
 		elog(ERROR, "could not prepare the outcomes: %s", SPI_result_code_string(SPI_result));
@@ -93,6 +116,9 @@ describe(const char *source)
 		o.boolean = cv.kind == EG_COL_NUMBER && cv.op == EG_OP_BOOL;
 		o.number = cv.kind == EG_COL_NUMBER && cv.op != EG_OP_BOOL && cv.op != EG_OP_MONEY;
 	}
+	o.weight = number_column_of(desc, "weight");
+	o.event = number_column_of(desc, "event");
+	o.group = find_column(desc, "group_by") >= 0 ? "s.group_by::text" : NULL;
 	at = find_column(desc, "at");
 	o.has_at = at >= 0;
 	if (o.has_at)
@@ -174,6 +200,13 @@ typedef struct Groups
 	List	   *groups;
 	EgLogGroup *last;
 	Size		size;			/* rows allocated in last */
+
+	/* columns of the result, 0: none */
+	int			weight;
+	int			group;
+	int			event;
+	char	   *group_text;		/* of the row before */
+	double		ngroups;
 } Groups;
 
 static void
@@ -182,6 +215,12 @@ account(Groups *g, Size more)
 	g->used += more;
 	if (g->used > g->memory_limit)
 		eg_check_memory(g->used, g->memory_limit, "keeping scores and outcomes");
+}
+
+static void *
+enlarge(Groups *g, void *v, Size size)
+{
+	return v ? repalloc_huge(v, size) : MemoryContextAllocHuge(g->context, size);
 }
 
 /* Make room for one more row of that group. */
@@ -207,23 +246,45 @@ group_of(Groups *g, TimestampTz period, int64 version_id, int width)
 	if (group->n == g->size)
 	{
 		Size		size = g->size ? g->size * 2 : 256;
+		Size		numbers = width + (g->weight != 0) + (g->group != 0) + (g->event != 0);
 
-		account(g, (size - g->size) * (sizeof(double) * width + sizeof(char *)));
-		if (g->size == 0)
-		{
-			group->score = MemoryContextAllocHuge(g->context, sizeof(double) * width * size);
-			group->outcome = MemoryContextAllocHuge(g->context, sizeof(char *) * size);
-		}
-		else
-		{
-			group->score = repalloc_huge(group->score, sizeof(double) * width * size);
-			group->outcome = repalloc_huge(group->outcome, sizeof(char *) * size);
-		}
+		account(g, (size - g->size) * (sizeof(double) * numbers + sizeof(char *)));
+		group->score = enlarge(g, group->score, sizeof(double) * width * size);
+		group->outcome = enlarge(g, group->outcome, sizeof(char *) * size);
+		if (g->weight)
+			group->weight = enlarge(g, group->weight, sizeof(double) * size);
+		if (g->group)
+			group->group = enlarge(g, group->group, sizeof(double) * size);
+		if (g->event)
+			group->event = enlarge(g, group->event, sizeof(double) * size);
 		g->size = size;
 	}
 }
 
-/* A row of period, version_id, score, outputs, outcome. */
+static double
+number_column(HeapTuple tuple, TupleDesc desc, int col)
+{
+	bool		isnull;
+	Datum		value = SPI_getbinval(tuple, desc, col, &isnull);
+
+	return isnull ? NAN : DatumGetFloat8(value);
+}
+
+/* Groups of a period and version come in order, so the rows of one are side by side. */
+static double
+group_number(Groups *g, const char *text)
+{
+	if (text == NULL)
+		return NAN;
+	if (g->last->n == 0 || g->group_text == NULL || strcmp(text, g->group_text) != 0)
+	{
+		g->group_text = pstrdup(text);
+		g->ngroups++;
+	}
+	return g->ngroups;
+}
+
+/* A row of period, version_id, score, outputs, outcome; then weight, group and event if any. */
 static void
 add_row(Groups *g, HeapTuple tuple, TupleDesc desc)
 {
@@ -244,10 +305,62 @@ add_row(Groups *g, HeapTuple tuple, TupleDesc desc)
 	group = g->last;
 	memcpy(group->score + group->n * width, one ? (char *) &score : ARR_DATA_PTR(array),
 		   sizeof(double) * width);
+	if (g->weight)
+		group->weight[group->n] = number_column(tuple, desc, g->weight);
+	if (g->group)
+		group->group[group->n] = group_number(g, SPI_getvalue(tuple, desc, g->group));
+	if (g->event)
+		group->event[group->n] = number_column(tuple, desc, g->event);
 	group->outcome[group->n++] = outcome;
 	if (array)
 		pfree(array);
 	MemoryContextSwitchTo(old);
+}
+
+/* Periods, versions and scores beside the outcomes, in the order in which add_row() wants them. */
+static char *
+groups_query(const Outcomes *o)
+{
+	StringInfoData given,
+				kept,
+				order;
+
+	initStringInfo(&given);
+	initStringInfo(&kept);
+	initStringInfo(&order);
+	if (o->weight)
+	{
+		appendStringInfo(&given, ", %s AS weight", o->weight);
+		appendStringInfoString(&kept, ", weight");
+	}
+	if (o->group)
+	{
+		appendStringInfo(&given, ", %s AS group_by", o->group);
+		appendStringInfoString(&kept, ", group_by");
+		appendStringInfoString(&order, ", group_by COLLATE \"C\"");
+	}
+	if (o->event)
+	{
+		appendStringInfo(&given, ", %s AS event", o->event);
+		appendStringInfoString(&kept, ", event");
+	}
+
+	/* the last answer before each outcome, and the last score of each shadow */
+	return psprintf(
+		"WITH outcomes AS (SELECT row_number() OVER () AS n, s.key::text AS key,"
+		" s.outcome::text AS outcome, %s AS at%s FROM (%s\n) AS s"
+		" WHERE s.key IS NOT NULL AND s.outcome IS NOT NULL),"
+		" matched AS (SELECT DISTINCT ON (o.n, CASE WHEN p.shadow THEN p.version_id END)"
+		" p.scored_at, p.version_id, p.version, p.score, p.outputs, o.outcome%s"
+		" FROM outcomes o JOIN engage.predictions p ON p.key = o.key AND p.scored_at <= o.at"
+		" WHERE p.model = $1"
+		" ORDER BY o.n, CASE WHEN p.shadow THEN p.version_id END, p.scored_at DESC, p.id DESC)"
+		" SELECT date_trunc($2, scored_at), version_id, score, outputs, outcome%s FROM matched"
+		" WHERE ($3::timestamptz IS NULL OR scored_at >= $3::timestamptz)"
+		" AND ($4::timestamptz IS NULL OR scored_at < $4::timestamptz)"
+		" AND NOT score IS NULL ORDER BY 1, string_to_array(version, '.')::int[], 2%s",
+		o->has_at ? "s.at::timestamptz" : "'infinity'::timestamptz", given.data, o->query,
+		kept.data, kept.data, order.data);
 }
 
 List *
@@ -258,28 +371,17 @@ eg_log_groups(const char *model, const char *outcomes, const char *period, const
 	Groups		g = {0};
 	Outcomes	o;
 	Portal		portal;
+	int			column = 6;
 	uint64		i;
 
 	g.context = CurrentMemoryContext;
 	g.memory_limit = memory_limit;
 	SPI_connect();
 	o = describe(outcomes);
-
-	/* the last answer before each outcome, and the last score of each shadow */
-	portal = open_query(psprintf(
-		"WITH outcomes AS (SELECT row_number() OVER () AS n, s.key::text AS key,"
-		" s.outcome::text AS outcome, %s AS at FROM (%s) AS s"
-		" WHERE s.key IS NOT NULL AND s.outcome IS NOT NULL),"
-		" matched AS (SELECT DISTINCT ON (o.n, CASE WHEN p.shadow THEN p.version_id END)"
-		" p.scored_at, p.version_id, p.version, p.score, p.outputs, o.outcome"
-		" FROM outcomes o JOIN engage.predictions p ON p.key = o.key AND p.scored_at <= o.at"
-		" WHERE p.model = $1"
-		" ORDER BY o.n, CASE WHEN p.shadow THEN p.version_id END, p.scored_at DESC, p.id DESC)"
-		" SELECT date_trunc($2, scored_at), version_id, score, outputs, outcome FROM matched"
-		" WHERE ($3::timestamptz IS NULL OR scored_at >= $3::timestamptz)"
-		" AND ($4::timestamptz IS NULL OR scored_at < $4::timestamptz)"
-		" AND NOT score IS NULL ORDER BY 1, string_to_array(version, '.')::int[], 2",
-		o.has_at ? "s.at::timestamptz" : "'infinity'::timestamptz", o.query), 4, args);
+	g.weight = o.weight ? column++ : 0;
+	g.group = o.group ? column++ : 0;
+	g.event = o.event ? column++ : 0;
+	portal = open_query(groups_query(&o), 4, args);
 	for (;;)
 	{
 		SPITupleTable *table;
@@ -319,27 +421,18 @@ arm_values(const Outcomes *o, EgArmMeasure measure)
 						" FROM engage.predictions WHERE experiment = $1 AND NOT shadow"
 						" ORDER BY key, scored_at, id),"
 						" outcomes AS (SELECT s.key::text AS key, s.outcome%s::float8 AS y, %s AS at"
-						" FROM (%s) AS s WHERE s.key IS NOT NULL AND s.outcome IS NOT NULL),"
+						" FROM (%s\n) AS s WHERE s.key IS NOT NULL AND s.outcome IS NOT NULL),"
 						" v AS (SELECT e.arm, e.key, sum(o.y) AS y FROM exposed e JOIN outcomes o"
 						" ON o.key = e.key AND o.at >= e.scored_at"
 						" WHERE o.y - o.y = 0"
 						" GROUP BY e.arm, e.key)", o->boolean ? "::int" : "", at, o->query);
 	return psprintf("outcomes AS (SELECT s.key::text AS key, s.outcome::text AS outcome, %s AS at"
-					" FROM (%s) AS s WHERE s.key IS NOT NULL AND s.outcome IS NOT NULL),"
+					" FROM (%s\n) AS s WHERE s.key IS NOT NULL AND s.outcome IS NOT NULL),"
 					" last AS (SELECT DISTINCT ON (p.key, p.arm) p.arm, p.key, p.score, p.class,"
 					" o.outcome FROM engage.predictions p JOIN outcomes o"
 					" ON o.key = p.key AND p.scored_at <= o.at WHERE p.experiment = $1"
 					" ORDER BY p.key, p.arm, p.scored_at DESC, p.id DESC),"
 					" v AS (SELECT arm, key, %s AS y FROM last)", at, o->query, y);
-}
-
-static double
-number_column(HeapTuple tuple, TupleDesc desc, int col)
-{
-	bool		isnull;
-	Datum		value = SPI_getbinval(tuple, desc, col, &isnull);
-
-	return isnull ? NAN : DatumGetFloat8(value);
 }
 
 void

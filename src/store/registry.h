@@ -95,6 +95,13 @@ extern bool eg_jsonb_number(const Jsonb *object, const char *key, double *value)
 /* Insert one part of a version.  Only within a visit. */
 extern void eg_artifact_put(int64 version_id, int part, const EgArtifactPart *a);
 
+/* The same for a section alone.  Only within a visit. */
+extern void eg_artifact_put_section(int64 version_id, int part, const char *value,
+									const char *section, const char *bytes, Size len);
+
+/* A section of part 0; NULL: the version has none. */
+extern char *eg_artifact_section(int64 version_id, const char *section, Size *len);
+
 /* id of a version of a model that was got, for deployment; number as of eg_version_parse */
 extern int64 eg_models_find_version(const EgModelRow *m, const char *version);
 
@@ -126,6 +133,17 @@ typedef struct EgVersionLine
 } EgVersionLine;
 
 extern List *eg_models_version_lines(int64 model_id);	/* newest first */
+/* The last `limit` changes, newest first. */
+typedef struct EgEventLine
+{
+	char	   *at;				/* as above */
+	char	   *who;
+	char	   *action;
+	char	   *version;		/* or NULL */
+	char	   *detail;			/* JSON, or NULL */
+} EgEventLine;
+
+extern List *eg_models_event_lines(int64 model_id, int limit);
 extern List *eg_models_grantees(int64 model_id);	/* of char * */
 extern char *eg_models_owner_name(int64 model_id);
 

@@ -65,6 +65,8 @@ list_arrays(EgSourceReader *r)
 		add_array(r, &d->event, sizeof(double));
 	if (r->role[EG_SRC_PARTITION].attno >= 0)
 		add_array(r, &d->partition, sizeof(int32));
+	if (r->role[EG_SRC_REMEMBER].attno >= 0)
+		add_array(r, &d->person, sizeof(uint64));
 	add_array(r, &r->dates, sizeof(double) * r->ndates);
 }
 
@@ -290,6 +292,11 @@ read_roles(EgSourceReader *r, Size row, const Datum *values, const bool *nulls, 
 		}
 		*hash = eg_hash_combine(*hash, h);
 	}
+
+	/* nothing that a model depends on */
+	role = &r->role[EG_SRC_REMEMBER];
+	if (role->attno >= 0)
+		d->person[row] = text_hash(role, values, nulls);
 }
 
 /* For hashes: what is missing is missing, be it NULL, NaN or infinite. */

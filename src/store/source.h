@@ -29,6 +29,7 @@ typedef struct EgSourceSpec
 	const char *group;
 	const char *event;
 	const char *partition_by;
+	const char *remember;		/* column whose values say whose rows they are */
 	const EgSchema *schema;		/* given: encode with it instead of making one */
 
 	/* for a new schema that other models read from */
@@ -70,6 +71,7 @@ typedef struct EgSourceData
 	bool		split_is_time;
 	int32	   *partition;		/* (nrows) code in partition_column, -1 = NULL; or NULL */
 	EgColumn	partition_column;
+	uint64	   *person;			/* (nrows) hash of the text of the column to remember, or NULL */
 	uint64	   *hash;			/* (nrows) of the key when given, else of the row's whole content */
 	int64		nread;			/* rows the source returned */
 	int64		nskipped;		/* rows left out because their target was NULL */

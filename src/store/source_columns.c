@@ -11,6 +11,7 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "store/source_private.h"
@@ -102,6 +103,27 @@ role_type_error(const EgSourceRole *role, const char *wanted)
 			 errhint("Convert it in a view or query.")));
 }
 
+/* Is the text of a value the same whatever the settings, and that of the prediction log's key? */
+static bool
+has_one_text(Oid type)
+{
+	switch (type)
+	{
+		case INT2OID:
+		case INT4OID:
+		case INT8OID:
+		case NUMERICOID:
+		case TEXTOID:
+		case VARCHAROID:
+		case BPCHAROID:
+		case NAMEOID:
+		case UUIDOID:
+			return true;
+		default:
+			return get_typtype(type) == TYPTYPE_ENUM;
+	}
+}
+
 static void
 check_role_type(EgSourceRole *role, EgRoleIndex index)
 {
@@ -127,6 +149,11 @@ check_role_type(EgSourceRole *role, EgRoleIndex index)
 			if (!known || (kind != EG_COL_CATEGORY && !eg_type_is_discrete(role->type)))
 				role_type_error(role, "text, an enum, an integer or boolean");
 			eg_converter_init_key(&role->cv, role->type);
+			break;
+		case EG_SRC_REMEMBER:
+			eg_converter_init_key(&role->cv, role->type);
+			if (!has_one_text(role->cv.type))
+				role_type_error(role, "an integer, a numeric, a text, an enum or a uuid");
 			break;
 		default:
 			eg_converter_init_key(&role->cv, role->type);
@@ -381,6 +408,7 @@ eg_source_columns(EgSourceReader *r)
 	find_role(r, &list, EG_SRC_GROUP, "group", spec->group);
 	find_role(r, &list, EG_SRC_EVENT, "event", spec->event);
 	find_role(r, &list, EG_SRC_PARTITION, "partition", spec->partition_by);
+	find_role(r, &list, EG_SRC_REMEMBER, "person", spec->remember);
 	find_keys(r, &list);
 
 	r->own_schema = spec->schema == NULL;

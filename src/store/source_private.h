@@ -29,6 +29,7 @@ typedef enum EgRoleIndex
 	EG_SRC_GROUP,
 	EG_SRC_EVENT,
 	EG_SRC_PARTITION,
+	EG_SRC_REMEMBER,
 	EG_SRC_NROLES
 } EgRoleIndex;
 

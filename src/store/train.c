@@ -168,6 +168,15 @@ calibrate_aside(const EgTrainState *s, EgArtifact *a, const Size *rows, const Eg
 	eg_calibrate_artifact(a, s->spec, aside, y, weight ? w : NULL, used[0], used[1]);
 }
 
+/* Training rows to store with the model; segments are found again in the next version by them. */
+static int
+stored_rows(const EgTrainState *s)
+{
+	int			n = s->spec->background;
+
+	return n > 0 && s->target->task == EG_CLUSTERING ? Max(n, EG_SEGMENT_ROWS) : n;
+}
+
 /* Classes that no target names: clusters by number, largest first; what is strange or not. */
 static void
 name_classes(EgTrainState *s, const void *model, MemoryContext context)
@@ -178,7 +187,9 @@ name_classes(EgTrainState *s, const void *model, MemoryContext context)
 	EgSchema   *schema = s->d->schema;
 	int			i;
 
-	r->threshold = r->task == EG_ANOMALY && algorithm->threshold ? algorithm->threshold(model) : 0.5;
+	r->threshold = 0.5;
+	if (r->task == EG_ANOMALY && algorithm->threshold)
+		r->threshold = algorithm->threshold(model);
 	if (r->task == EG_CLUSTERING)
 	{
 		r->nlabels = algorithm->width(model);
@@ -242,7 +253,7 @@ train_part(EgTrainState *s, const char *value, const Size *rows, const Size coun
 	else
 		calibrate_aside(s, &artifact, rows, &data, &aside, learn, count);
 	artifact.baseline = eg_baseline_make(&data.x, learn, d->schema->ncategories,
-										 s->spec->background);
+										 stored_rows(s));
 
 	if (algorithm->library_bytes)
 		library = algorithm->library_bytes(artifact.model, &library_len);
@@ -390,6 +401,7 @@ eg_train_source(const EgTrainSpec *spec, const EgSplit *split)
 	s.group = spec->group_by;
 	s.event = spec->event;
 	s.partition_by = spec->partition_by;
+	s.remember = spec->remember;
 	s.hash_seed = split->seed;
 	return s;
 }
@@ -433,6 +445,8 @@ train_steps(EgTrainState *s)
 	source = eg_train_source(spec, r->split);
 	if (s->members)
 		eg_members_source(s->members, &source);
+	if (s->members && spec->remember)
+		eg_members_check_remembered(s->members);
 	if (spec->champion && spec->target)
 		rival = eg_rival_start(spec, &source, run);
 
@@ -479,6 +493,8 @@ train_steps(EgTrainState *s)
 	check_parts(s);
 	eg_source_canonical(d, rank, s->nlearn);
 	pfree(rank);
+
+	r->remembered = eg_members_remembered(s->members, eg_remembered_make(d, s->ntrain));
 
 	/* classes follow their rows */
 	for (i = 0; s->target->cls && i < nrows; i++)

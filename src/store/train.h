@@ -43,6 +43,7 @@ typedef struct EgTrainSpec
 	int			cross_folds;	/* of intervals without rows set apart, 0: some are */
 	const char *calibrate;		/* "sigmoid", "isotonic" or NULL */
 	int			background;		/* training rows to store with the model */
+	const char *remember;		/* column that says whose rows they are, or NULL */
 
 	const Jsonb *frozen_split;	/* of the model's first version, or NULL */
 	EgCompiled *champion;		/* deployed version to score on the same rows, or NULL */
@@ -94,6 +95,7 @@ typedef struct EgTrained
 	Size		ncross;			/* rows whose scores out of fold they were fitted to instead */
 	double		coverage;		/* share of the held-out rows that their interval or set holds */
 	double		interval_size;	/* its mean width, or number of classes */
+	struct EgRemembered *remembered;	/* keys of the column to remember, or NULL */
 	char	   *estimate;		/* what fit() measured by itself, members of a JSON object, or "" */
 } EgTrained;
 

@@ -21,6 +21,7 @@
 #include "utils/memutils.h"
 
 #include "store/registry.h"
+#include "store/schema_translate.h"
 #include "store/train_private.h"
 
 /* classes that a message lists */
@@ -97,22 +98,41 @@ eg_members_resolve(const EgTrainSpec *spec, void *params)
 }
 
 /* ----------
- * Columns
+ * Keys
  * ----------
  */
 
-static const EgColumn *
-find_column(const EgSchema *s, const char *name)
+void
+eg_members_check_remembered(const EgMembers *m)
 {
-	int			i;
+	int			k;
 
-	for (i = 0; i < s->ncolumns; i++)
+	for (k = 0; k < m->references.n; k++)
 	{
-		if (strcmp(s->columns[i].name, name) == 0)
-			return &s->columns[i];
+		if (eg_remembered_get(m->versions[k]->id) == NULL)
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					 errmsg("member \"%s\" does not remember whose rows it was trained on",
+							m->names[k]),
+					 errdetail("An ensemble has learned from the rows of its members, too."),
+					 errhint("Train the member with remember => '...', or the ensemble without.")));
 	}
-	return NULL;
 }
+
+EgRemembered *
+eg_members_remembered(const EgMembers *m, EgRemembered *own)
+{
+	int			k;
+
+	for (k = 0; own && m && k < m->references.n; k++)
+		own = eg_remembered_join(own, eg_remembered_get(m->versions[k]->id));
+	return own;
+}
+
+/* ----------
+ * Columns
+ * ----------
+ */
 
 static const EgSchema *
 schema_of(const EgMembers *m, int k)
@@ -173,59 +193,8 @@ eg_members_check_columns(const EgMembers *m, const EgSchema *schema)
 		const EgSchema *s = schema_of(m, k);
 
 		for (i = 0; i < s->ncolumns; i++)
-			check_column(m->names[k], &s->columns[i], find_column(schema, s->columns[i].name));
+			check_column(m->names[k], &s->columns[i], eg_schema_column(schema, s->columns[i].name));
 	}
-}
-
-/* What the ensemble's words are to the member; false when they are the same. */
-static bool
-translate_words(EgTranslation *t, int to, const EgColumn *own, const EgColumn *c)
-{
-	bool		same = own->ncategories == c->ncategories;
-	int32	   *code;
-	int			i;
-
-	if (c->ncategories == 0)
-		return false;
-	code = palloc(sizeof(int32) * c->ncategories);
-	for (i = 0; i < c->ncategories; i++)
-	{
-		code[i] = eg_column_code(own, c->categories[i], strlen(c->categories[i]));
-		same &= code[i] == i;
-	}
-	if (same)
-		return false;
-	t->ncodes[to] = c->ncategories;
-	t->code[to] = code;
-	return true;
-}
-
-/* From the ensemble's features to the member's; NULL when nothing changes. */
-static EgTranslation *
-make_translation(const EgSchema *own, const EgSchema *schema)
-{
-	EgTranslation *t = eg_translation_create(schema->nfeatures, own->nfeatures);
-	bool		changes = own->nfeatures != schema->nfeatures;
-	int			i,
-				e;
-
-	for (i = 0; i < own->ncolumns; i++)
-	{
-		const EgColumn *to = &own->columns[i];
-		const EgColumn *from = find_column(schema, to->name);
-
-		for (e = 0; e < to->width; e++)
-			t->from[to->first + e] = from->first + e;
-		changes |= to->first != from->first;
-		if (to->kind == EG_COL_DATE)
-		{
-			t->shift[to->first] = from->origin - to->origin;
-			changes |= t->shift[to->first] != 0;
-		}
-		if (to->kind == EG_COL_CATEGORY)
-			changes |= translate_words(t, to->first, to, from);
-	}
-	return changes ? t : NULL;
 }
 
 /* ----------
@@ -424,7 +393,7 @@ eg_members_bind(EgMembers *m, EgTrainState *s)
 		f->model = a->model;
 		f->params = a->params ? a->params : "{}";
 		f->calibration = a->calibration;
-		f->translation = make_translation(a->schema, s->d->schema);
+		f->translation = eg_schema_translation(a->schema, s->d->schema);
 		f->unseen = find_unseen(m, k, s);
 		if (a->schema->nlabels > 0)
 		{

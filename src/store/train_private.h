@@ -10,6 +10,7 @@
 
 #include "algo/frozen.h"
 #include "store/progress.h"
+#include "store/remembered.h"
 #include "store/train.h"
 
 /* Stored models that the parameters name (train_members.c). */
@@ -74,6 +75,12 @@ extern const Jsonb *eg_members_split(const EgMembers *m, const EgTrainSpec *spec
 
 /* Have the source read what the members need. */
 extern void eg_members_source(const EgMembers *m, EgSourceSpec *source);
+
+/* Error unless all members remember their keys, too. */
+extern void eg_members_check_remembered(const EgMembers *m);
+
+/* These keys and the members': it has learned from those, too.  m and own may be NULL. */
+extern EgRemembered *eg_members_remembered(const EgMembers *m, EgRemembered *own);
 
 /* Errors for columns, task and classes that are not the members'. */
 extern void eg_members_check_columns(const EgMembers *m, const EgSchema *schema);

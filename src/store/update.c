@@ -18,6 +18,7 @@
 
 #include "store/folds.h"
 #include "store/progress.h"
+#include "store/remembered.h"
 #include "store/update.h"
 
 typedef struct UpdateState
@@ -185,6 +186,7 @@ arrange(UpdateState *s)
 						(long long) r->nread, (long long) (nrows - s->ntrain),
 						(long long) r->nskipped)));
 	eg_source_canonical(d, rank, s->ntrain);
+	r->remembered = eg_remembered_make(d, s->ntrain);
 	for (i = 0; s->target.cls && i < nrows; i++)
 		s->target.cls[i] = (int32) d->target[i];
 	pfree(rank);

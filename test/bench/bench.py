@@ -9,7 +9,9 @@ Connects where libpq's environment points to.  bench.sh makes the cluster, and l
 import argparse
 
 import aggregates
+import anomalies
 import boosting
+import clusters
 import explaining
 import learners
 import searching
@@ -20,6 +22,8 @@ PARTS = {
     "point": boosting.section_point,
     "learners": learners.section_learners,
     "forests": learners.section_forests,
+    "anomalies": anomalies.section_anomalies,
+    "clusters": clusters.section_clusters,
     "aggregates": aggregates.section_aggregates,
     "tuning": searching.section_tuning,
     "explain": explaining.section_explain,

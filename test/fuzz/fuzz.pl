@@ -137,6 +137,27 @@ SELECT engage_train('fuzz_nest', 'small', target => 'y', key => 'id', algorithm 
 	params => '{"method":"stacking","trust":true,"members":["fuzz_ens","fuzz_no"]}');
 SELECT engage_drop('fuzz_no');
 
+-- one of every algorithm, with few rows and small parameters: what is stored is short, and each byte of it counts
+DO $$
+DECLARE
+	r record;
+BEGIN
+	FOR r IN SELECT a.algorithm, t AS task,
+			(SELECT coalesce(jsonb_object_agg(p.name, v), '{}') FROM engage_parameters(a.algorithm) p
+			 JOIN (VALUES ('n_estimators', 3), ('max_depth', 3), ('epochs', 2), ('max_samples', 0.5), ('n_init', 1), ('k', 3), ('k_max', 3)) x(name, v)
+			 USING (name)) AS params
+		FROM engage_algorithms() a, unnest(a.tasks) WITH ORDINALITY t(t, o)
+		WHERE (t.o = 1 OR t IN ('clustering', 'anomaly')) AND a.algorithm NOT IN ('ensemble', 'xgboost') ORDER BY 1, 2 LOOP
+		EXECUTE format('SELECT engage_train(%L, ''SELECT * FROM small WHERE id <= 70'', target => %L, task => %L, algorithm => %L, params => %L, features => %L,
+			background => 0%s)', format('every_%s_%s', r.algorithm, r.task),
+			CASE r.task WHEN 'binary' THEN 'y' WHEN 'multiclass' THEN 'k' WHEN 'count' THEN 'n' WHEN 'clustering' THEN NULL WHEN 'anomaly' THEN NULL ELSE 'x' END,
+			r.task, r.algorithm, r.params, CASE WHEN r.task IN ('clustering', 'anomaly') THEN '{n,x,c}' ELSE '{q,c,d}' END,
+			CASE WHEN r.task IN ('clustering', 'anomaly') THEN '' ELSE ', key => ''id''' END);
+	END LOOP;
+END $$;
+SELECT engage_train('every_extended', 'small', algorithm => 'isolation_forest', features => '{n,x}', params => '{"n_estimators":3,"max_samples":30,"extension_level":1}',
+	background => 0);
+
 CREATE TABLE mutant (id int PRIMARY KEY, kind text, arguments text, data text, outcome text, message text);
 
 -- try one mutant of a model; what happened as SQLSTATE, 'fine' when it scored
@@ -147,6 +168,7 @@ DECLARE
 	message text;
 	step text := 'import';
 	card text;
+	call text;
 BEGIN
 	RAISE LOG 'mutant %', id;
 	BEGIN
@@ -159,6 +181,22 @@ BEGIN
 			PERFORM engage_predict('mutant', '{}'::jsonb);
 		EXCEPTION WHEN undefined_column OR datatype_mismatch OR data_exception THEN
 			NULL;	-- the mutant has other columns
+		END;
+		step := 'classes';
+		FOREACH call IN ARRAY '{engage_predict_class,engage_predict_proba,engage_segment}'::text[] LOOP
+			BEGIN
+				EXECUTE format('SELECT count(%s(''mutant'', s)) FROM small s WHERE id < 20', call);
+			EXCEPTION WHEN undefined_column OR datatype_mismatch OR data_exception OR feature_not_supported OR wrong_object_type THEN
+				NULL;	-- no classes, no segments
+			END;
+		END LOOP;
+		step := 'segments';
+		BEGIN
+			PERFORM engage_segments('mutant', 'SELECT * FROM small WHERE id < 30');
+			PERFORM engage_label_segment('mutant', 1, 'one');
+			PERFORM engage_segment('mutant', s) FROM small s LIMIT 3;
+		EXCEPTION WHEN undefined_column OR datatype_mismatch OR data_exception OR feature_not_supported OR wrong_object_type THEN
+			NULL;
 		END;
 		step := 'drift';
 		BEGIN
@@ -289,9 +327,10 @@ EOS
 		return;
 	}
 	my @odd = grep { !/^(fine|(\w{5}))\|/ or !($1 eq 'fine' || $clean{$1}) }
-		split /\n/, $pg->query("SELECT outcome, count(*), min(id), min(message) FROM mutant WHERE id >= $first GROUP BY 1");
+		split /\n/, $pg->query("SELECT outcome, count(*), min(id), regexp_replace(min(message), '[[:space:]]+', ' ', 'g') FROM mutant WHERE id >= $first GROUP BY 1");
 	my $summary = $pg->query("SELECT string_agg(n || ' ' || outcome, ', ' ORDER BY n DESC) FROM"
 			. " (SELECT outcome, count(*) AS n FROM mutant WHERE id >= $first GROUP BY 1) s");
+	@odd = grep { !/^(22|42|0A)\w{3}\|/ } @odd if $what eq 'policies';	# rules are SQL: all its errors
 	ok(!@odd, "$what: " . scalar(@list) . ' mutants, clean answers only');
 	note($summary);
 	note($pg->query("SELECT outcome || ' ' || message || ', ' || count(*) FROM mutant WHERE id >= $first GROUP BY outcome, message"))
@@ -330,6 +369,12 @@ campaign('own format, truncated', 'try_model(m.id, m.arguments, decode(m.data, \
 	map { [ '', with_checksum(substr($own[3][1], 0, 1 + chance(length($own[3][1]) - 1))) ] } 1 .. $mutants / 4);
 campaign('own format, checksum put right', 'try_model(m.id, m.arguments, decode(m.data, \'hex\'))', 1,
 	map { [ '', with_checksum(mutate($own[ chance(scalar @own) ][1])) ] } 1 .. $mutants * 3);
+my $all_models = $pg->query("SELECT string_agg(model, ' ' ORDER BY model) FROM engage.models");
+my @every = map { [ '', exported($_, 'engage') ] } split /\n/, $pg->query("SELECT model FROM engage.models WHERE model LIKE 'every%' ORDER BY 1");
+campaign('every algorithm, whole', 'try_model(m.id, m.arguments, decode(m.data, \'hex\'))', 1, @every);
+is($pg->query("SELECT count(*) FROM mutant WHERE kind = 'every algorithm, whole' AND outcome = 'fine'"), scalar @every, 'and those are imported');
+campaign('every algorithm, checksum put right', 'try_model(m.id, m.arguments, decode(m.data, \'hex\'))', 1,
+	map { [ '', with_checksum(mutate($every[ $_ % @every ][1])) ] } 1 .. $mutants * 3);
 foreach my $form ('ubj', 'json')
 {
 	my %raw = map { $_ => exported($_, $form) } @models;
@@ -446,7 +491,18 @@ WHERE d.deptype = 'e' AND d.classid = 'pg_proc'::regclass AND aggcombinefn <> 0 
 CREATE TABLE seed_state (transition regprocedure, combine regproc, state text);
 CREATE FUNCTION sample_argument(t oid) RETURNS text RETURN CASE t::regtype::text
 	WHEN 'double precision' THEN 'x / 101' WHEN 'boolean' THEN 'y' WHEN 'integer' THEN 'y::int' WHEN 'text' THEN 'c'
-	WHEN 'double precision[]' THEN '''{1,50,90}''' WHEN 'bigint' THEN 'id' WHEN 'jsonb' THEN '''{}''' ELSE 'NULL' END;
+	WHEN 'double precision[]' THEN '''{1,50,90}''' WHEN 'bigint' THEN 'id' WHEN 'jsonb' THEN '''{}'''
+	WHEN 'timestamp with time zone' THEN 'timestamptz ''2024-01-01'' + id * interval ''7 minutes'''
+	WHEN 'interval' THEN '''1 day''' WHEN 'interval[]' THEN '''{5 minutes,1 day}''' ELSE 'NULL' END;
+-- of functions that want others than any of the type
+CREATE FUNCTION sample_arguments(f text, types oid[]) RETURNS text RETURN CASE
+	WHEN f LIKE '%kmeans%' THEN 'ARRAY[x, n, id]::float8[], 3' || CASE WHEN cardinality(types) > 3 THEN ', 7' ELSE '' END
+	WHEN f LIKE '%clustering%' OR f LIKE '%silhouette%' OR f LIKE '%calinski%'
+		THEN format('(id %% 3)::%s, ARRAY[x, n]::float8[]', types[1]::regtype) || CASE WHEN cardinality(types) > 3 THEN ', 20' ELSE '' END
+	WHEN f LIKE '%velocity_accum' AND cardinality(types) IN (4, 6)
+		THEN 'timestamptz ''2024-01-01'' + id * interval ''7 minutes'', x' || CASE cardinality(types) WHEN 6 THEN ', n, x' ELSE '' END || ', timestamptz ''2024-01-01 02:00'''
+	ELSE (SELECT string_agg('(' || sample_argument(u) || ')::' || format_type(u, NULL), ', ' ORDER BY i) FROM unnest(types) WITH ORDINALITY v(u, i) WHERE i > 1) END;
+
 DO $$
 DECLARE
 	p record;
@@ -463,9 +519,7 @@ BEGIN
 			EXECUTE format('CREATE AGGREGATE shown(%s) (SFUNC = %s, STYPE = %s %s)',
 				(SELECT string_agg(format_type(u, NULL), ', ' ORDER BY i) FROM unnest(p.types) WITH ORDINALITY v(u, i) WHERE i > 1),
 				p.f::regproc, p.t, ', INITCOND = ' || quote_literal(p.agginitval));
-			EXECUTE format('SELECT shown(%s)::text FROM small WHERE id < 30',
-				(SELECT string_agg(sample_argument(u) || '::' || format_type(u, NULL), ', ' ORDER BY i)
-				FROM unnest(p.types) WITH ORDINALITY v(u, i) WHERE i > 1)) INTO shown;
+			EXECUTE format('SELECT shown(%s)::text FROM small WHERE id < 30', sample_arguments(p.f::regproc::text, p.types)) INTO shown;
 			RAISE EXCEPTION USING ERRCODE = '01234', MESSAGE = coalesce(shown, 'none');	-- and the aggregate is gone
 		EXCEPTION WHEN SQLSTATE '01234' THEN
 			GET STACKED DIAGNOSTICS shown = MESSAGE_TEXT;
@@ -583,8 +637,10 @@ sub mutate_state
 
 my @bytes = grep { $_->[1] eq 'bytea' } @states;
 my @fits = grep { $_->[0] == $pg->query("SELECT n FROM pair WHERE combine = 'engage.fit_combine'::regproc") } @bytes;
+my %other = map { $_ => 1 } split /\n/, $pg->query("SELECT n FROM pair WHERE combine::text ~ 'clustering|groups|kmeans|velocity'");
+my @others = grep { $other{ $_->[0] } } @bytes;
 foreach my $list ([ 'states that are arrays', 1, grep { $_->[1] ne 'bytea' } @states ], [ 'states that are bytes', 2, @bytes ],
-	[ 'states of engage_fit', 2, @fits ])
+	[ 'states of engage_fit', 2, @fits ], [ 'states of clusterings, centers and velocity', 2, @others ])
 {
 	my ($what, $share, @seeds) = @$list;
 
@@ -601,6 +657,93 @@ push @values, map { pack('H*', substr($_->[2], 2)) } @fits;
 campaign('models as values, and states in their place', 'try_value(m.id, decode(m.data, \'hex\'))', 1,
 	map { [ '', chance(10) ? with_checksum(mutate(one_of(@values))) : mutate(one_of(@values)) ] } 1 .. $mutants * 2);
 
-is($pg->query("SELECT string_agg(model, ' ' ORDER BY model) FROM engage.models"),
-	'fuzz_bin fuzz_dart fuzz_ens fuzz_isotonic fuzz_multi fuzz_nest fuzz_plain fuzz_quant fuzz_range fuzz_sigmoid', 'nothing of all this is left');
+# ---------------------------------------------------------------------------
+# Rollups of velocity trackers: their owner may write any bytes into them
+# ---------------------------------------------------------------------------
+
+$pg->query(<<'EOS');
+CREATE TABLE event (card int, at timestamptz, amount float8, lat float8, lon float8);
+INSERT INTO event SELECT i % 4, timestamptz '2024-01-01' + i * i * interval '1 minute', i % 19, i % 80, -i % 170 FROM generate_series(1, 300) i;
+SELECT engage_velocity_track('event', 'event', 'card', 'at', 'amount', 'lat', 'lon');
+CREATE FUNCTION try_rollup(id int, data bytea) RETURNS text[] LANGUAGE plpgsql AS $$
+DECLARE
+	last text[] := '{fine,read}';
+	code text;
+	message text;
+	sql text;
+BEGIN
+	RAISE LOG 'mutant %', id;
+	UPDATE event_velocity SET state = data WHERE key = 1;
+	FOREACH sql IN ARRAY ARRAY['SELECT engage_velocity_state(''event'', 1, ''2024-01-20'')', 'SELECT engage_velocity_state(''event'', 1, ''2024-03-03 12:00'')',
+		'SELECT engage_velocity_with(''event'', 1, ''2024-03-03 13:00'', 5, 1, 2)', 'INSERT INTO event VALUES (1, ''2024-03-03'', 1, 2, 3), (1, ''2024-03-04'', 5, 7, 8)',
+		'SELECT engage_velocity_state(''event'', 1, ''2024-03-05'')', 'SELECT engage.velocity_join(state, state) FROM event_velocity'] LOOP
+		BEGIN
+			EXECUTE sql;
+		EXCEPTION WHEN OTHERS THEN
+			GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, message = MESSAGE_TEXT;
+			last := ARRAY[code, sql || ': ' || message];
+			IF code = 'XX000' THEN
+				RETURN last;
+			END IF;
+		END;
+	END LOOP;
+	RETURN last;
+END $$;
+EOS
+my $rollup = pack('H*', $pg->query("SELECT encode(state, 'hex') FROM event_velocity WHERE key = 1"));
+campaign('rollups', 'try_rollup(m.id, decode(m.data, \'hex\'))', 1, map { [ '', mutate($rollup) ] } 1 .. $mutants * 2);
+$pg->query("SELECT engage_velocity_untrack('event')");
+$pg->query("SELECT engage_velocity_track('event', 'event', 'card', 'at', 'amount', 'lat', 'lon')");
+
+# ---------------------------------------------------------------------------
+# Policies
+# ---------------------------------------------------------------------------
+
+my $policy = <<'EOS';
+{"layers": [{"name": "rules", "rules": [{"name": "a", "when": "n > 3 AND c = 'c1'", "score": 60, "reason": "odd"},
+ {"name": "b", "when": "x / n > 20", "score": 100, "stop": true, "action": "block"}], "combine": "sum", "on_error": "skip", "weight": 2},
+ {"name": "speed", "velocity": "event", "key": "k", "at": "seen", "amount": "x", "lat": "n", "lon": "n", "limits": {"count_1m": 5, "sum_24h": {"max": 100, "score": 60}}, "score": 70},
+ {"name": "models", "models": [{"model": "fuzz_plain", "weight": 0.7}, {"model": "fuzz_multi", "class": "1"}], "combine": "noisy_or"}],
+ "combine": "weighted", "bands": [{"from": 0, "action": "go"}, {"from": 31, "action": "stop"}], "explain": {"from": 10, "features": 2}, "on_error": "skip"}
+EOS
+$policy =~ s/\n//g;
+$pg->query(<<"EOS");
+CREATE VIEW decided AS SELECT *, timestamptz '2024-03-03' AS seen FROM small;
+CREATE FUNCTION try_policy(id int, data text) RETURNS text[] LANGUAGE plpgsql AS \$\$
+DECLARE
+	state text;
+	message text;
+	j jsonb;
+BEGIN
+	RAISE LOG 'mutant %', id;
+	BEGIN
+		j := data::jsonb;
+	EXCEPTION WHEN OTHERS THEN
+		RETURN ARRAY['fine', 'no JSON'];
+	END;
+	BEGIN
+		PERFORM engage_policy('mutant', j, source => 'decided');
+		PERFORM engage_decide('mutant', w), engage_decide('mutant', to_jsonb(w)) FROM decided w LIMIT 5;
+		PERFORM engage_decide('mutant', '{"n":null,"c":"","seen":"infinity","x":"NaN","k":1e9,"id":-1}'::jsonb);
+		RAISE EXCEPTION USING ERRCODE = '01234', MESSAGE = 'fine';
+	EXCEPTION WHEN OTHERS THEN
+		GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT;
+		RETURN ARRAY[CASE WHEN state = '01234' THEN 'fine' ELSE state END, message];
+	END;
+END \$\$;
+SELECT engage_policy('good', \$\$$policy\$\$, source => 'decided');
+SELECT engage_decide('good', w) FROM decided w LIMIT 5;
+EOS
+campaign('policies', 'try_policy(m.id, m.data)', 0, map {
+	my $p = $policy;
+	my @spots;
+	push @spots, [ $-[0], $+[0] - $-[0] ] while $p =~ /"[^"]*"|[\d.]+|\[[^\[\]]*\]|\{[^{}]*\}/g;
+	my $spot = one_of(@spots);
+	my $other = one_of(@spots);
+	substr($p, $spot->[0], $spot->[1]) = chance(2) ? json_value(0) : substr($p, $other->[0], $other->[1]);
+	[ '', chance(3) ? $p : $p =~ s/\bn > 3\b/one_of(@numbers) . one_of(qw(= + < || - :: AND OR)) . one_of(qw(n x c k z NULL))/er ];
+} 1 .. $mutants * 2);
+
+is($pg->query("SELECT string_agg(model, ' ' ORDER BY model) FROM engage.models"), $all_models, 'nothing of all this is left');
+is($pg->query("SELECT string_agg(policy, ' ') FROM engage.policies"), 'good', 'nor of the policies');
 done_testing;

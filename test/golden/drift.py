@@ -41,6 +41,20 @@ put('js', distance.jensenshannon(pr, pc) ** 2)
 chi2, p, _, _ = stats.chi2_contingency(np.array([r, c]), correction=False)
 put('chi2', chi2)
 
+# bins that are given, and two halves that nothing tells apart: the limit of the p-value, ties included
+edges = [20, 40, 60, 80, 100]
+r = np.histogram(ref, [-np.inf] + list(np.nextafter(edges, np.inf)) + [np.inf])[0]
+c = np.histogram(cur, [-np.inf] + list(np.nextafter(edges, np.inf)) + [np.inf])[0]
+pr, pc = r / r.sum(), c / c.sum()
+put('psi_edges', ((pc - pr) * np.log(pc / pr)).sum())
+put('kl_edges', stats.entropy(pc, pr))
+put('js_edges', distance.jensenshannon(pr, pc) ** 2)
+put('chi2_edges', stats.chi2_contingency(np.array([r, c]), correction=False)[0])
+odd = column('customer_id') % 2 == 1
+put('ks_halves', stats.ks_2samp(v[odd], v[~odd], mode='asymp').statistic)
+put('ks_p_halves', stats.ks_2samp(v[odd], v[~odd], mode='asymp').pvalue)
+put('wasserstein_halves', stats.wasserstein_distance(v[odd], v[~odd]))
+
 # categories
 words = np.array([x['payment_method'] for x in rows])
 names = sorted(set(words))

@@ -277,13 +277,13 @@ BEGIN
 			bad := (SELECT array_agg(CASE WHEN w ~ '^\d' THEN w ELSE to_json(w)::text END) FROM unnest(bad) w);
 		ELSE
 			bad := array_replace(bad, 'x', '"x"');
-			m := regexp_match(p.range, '^([\[(])(.*), (.*)([\])])$');
+			m := regexp_match(p.range, '^([\[(])(.*), (.*)([\])])( or .*)?$');
 			IF m IS NULL THEN RETURN p.name || ' has no range'; END IF;
 			IF m[2] <> '-inf' THEN
 				bad := bad || CASE WHEN m[1] = '(' THEN m[2] ELSE (m[2]::numeric - CASE p.type WHEN 'integer' THEN 1 ELSE 0.001 END)::text END;
 			END IF;
 			IF m[3] <> 'inf' THEN
-				bad := bad || CASE WHEN m[4] = ')' THEN m[3] ELSE (m[3]::numeric + CASE p.type WHEN 'integer' THEN 1 ELSE 0.001 END)::text END;
+				bad := bad || CASE WHEN m[4] = ')' THEN m[3] ELSE (m[3]::numeric + CASE p.type WHEN 'integer' THEN 1 ELSE 0.001 * greatest(1, m[3]::numeric) END)::text END;
 			END IF;
 			IF p.type = 'integer' THEN bad := bad || '{1.5,99999999999}'::text[]; END IF;
 		END IF;

@@ -11,6 +11,13 @@ INSERT INTO golden VALUES
 	('kl', 0.19666106419044008),
 	('js', 0.0437830678187313),
 	('chi2', 579.4956997222728),
+	('psi_edges', 0.4183497628263009),
+	('kl_edges', 0.25048819970155),
+	('js_edges', 0.04760674831078871),
+	('chi2_edges', 592.8267958721128),
+	('ks_halves', 0.01502149591297837),
+	('ks_p_halves', 0.815906272016657),
+	('wasserstein_halves', 0.39845563190984723),
 	('psi_text', 0.4945779748698995),
 	('kl_text', 0.25525054900936195),
 	('js_text', 0.060308667676305085),
@@ -33,6 +40,18 @@ SELECT near('psi_text', engage_psi(payment_method, tenure > 24)) AS psi,
 	near('js_text', engage_js(payment_method, tenure > 24)) AS js,
 	near('chi2_text', engage_chi2(payment_method, tenure > 24)) AS chi2,
 	engage_chi2_p(payment_method, tenure > 24) < 1e-100 AS p
+FROM telco;
+
+SELECT near('psi_edges', engage_psi(monthly_charges, tenure > 24, ARRAY[20, 40, 60, 80, 100])) AS psi,
+	near('kl_edges', engage_kl(monthly_charges, tenure > 24, ARRAY[20, 40, 60, 80, 100])) AS kl,
+	near('js_edges', engage_js(monthly_charges, tenure > 24, ARRAY[20, 40, 60, 80, 100])) AS js,
+	near('chi2_edges', engage_chi2(monthly_charges, tenure > 24, ARRAY[20, 40, 60, 80, 100])) AS chi2
+FROM telco;
+
+-- nothing has moved: the asymptotic p-value, right to 1 %
+SELECT near('ks_halves', engage_ks(monthly_charges, customer_id % 2 = 0)) AS ks,
+	abs(engage_ks_p(monthly_charges, customer_id % 2 = 0) / (SELECT expected FROM golden WHERE name = 'ks_p_halves') - 1) < 0.01 AS p,
+	near('wasserstein_halves', engage_wasserstein(monthly_charges, customer_id % 2 = 0)) AS wasserstein
 FROM telco;
 
 -- exact p-value of small samples

@@ -60,6 +60,29 @@ SELECT engage_log_predictions('churn', 'SELECT * FROM telco LIMIT 1', 'customer_
 SELECT count(*) FROM pg_class WHERE relname = 'prediction_2023_12';
 RESET timezone;
 
+-- or days, where the setting says so; a month that has begun in days goes on in days, others are not touched
+SET engage.log_partition = day;
+SELECT engage_log_predictions('churn', 'SELECT * FROM telco LIMIT 10', 'customer_id', at => t::timestamptz) FROM unnest('{2023-10-31 23:59:59+00,2023-11-01,2024-02-29}'::text[]) t;
+RESET engage.log_partition;
+SELECT engage_log_predictions('churn', 'SELECT * FROM telco LIMIT 10', 'customer_id', at => t::timestamptz) FROM unnest('{2023-10-01,2023-10-31,2023-09-30}'::text[]) t;
+SELECT c.relname, pg_get_expr(c.relpartbound, c.oid) AS bounds, obj_description(c.oid) FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+WHERE i.inhparent = 'engage.prediction'::regclass AND c.relname < 'prediction_2024' ORDER BY 1;
+SELECT scored_at::date, count(*) FROM engage.predictions WHERE scored_at < '2024-01-01' GROUP BY 1 ORDER BY 1;
+SELECT partitions FROM engage_log_retention(now() - timestamptz '2023-10-31 12:00+00');
+SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid WHERE i.inhparent = 'engage.prediction'::regclass AND c.relname < 'prediction_2024' ORDER BY 1;
+SELECT partitions FROM engage_log_retention(now() - timestamptz '2023-11-05');
+
+-- a partition that is missing is made again; one that was detached is in the way, and said to be
+SELECT engage_log_predictions('churn', 'SELECT * FROM telco LIMIT 1', 'customer_id', at => '2023-12-01 20:00:00+00');
+DROP TABLE engage.prediction_2023_12;
+SELECT engage_log_predictions('churn', 'SELECT * FROM telco LIMIT 1', 'customer_id', at => '2023-12-31 20:00:00+00');
+ALTER TABLE engage.prediction DETACH PARTITION engage.prediction_2023_12;
+SELECT engage_log_predictions('churn', 'SELECT * FROM telco LIMIT 1', 'customer_id', at => '2023-12-31 20:00:00+00');
+ALTER TABLE engage.prediction_2023_12 RENAME TO archive;
+SELECT engage_log_predictions('churn', 'SELECT * FROM telco LIMIT 1', 'customer_id', at => '2023-12-31 20:00:00+00');
+DROP TABLE engage.archive;
+SET engage.log_partition = year;
+
 -- all or nothing
 BEGIN;
 SELECT engage_log_predictions('churn', 'telco', 'customer_id', at => '2020-05-05') > 0 AS some;
@@ -84,6 +107,7 @@ SELECT count(*) FROM engage.prediction;
 SELECT * FROM engage_log_retention('1 year');
 SELECT * FROM engage_log_retention('1 year', 'churn');
 SELECT * FROM engage_performance('churn', 'telco');
+SET engage.log_partition = day;
 RESET ROLE;
 SELECT engage_grant('churn', 'regress_log_user');
 SET ROLE regress_log_user;

@@ -93,6 +93,27 @@ SELECT status, unseen, cardinality(examples) AS examples FROM engage_drift('chur
 		device_protection, tech_support, streaming_tv, streaming_movies, paperless_billing, payment_method, monthly_charges, total_charges FROM telco) AS t$$)
 WHERE feature = 'contract';
 
+-- means and medians, then and now: those of SQL; exact while the source has no more than 4,096 rows, and near beyond
+CREATE FUNCTION centers(source text, exact boolean) RETURNS TABLE (feature text, mean boolean, median boolean) LANGUAGE plpgsql AS $$
+DECLARE
+	f text;
+BEGIN
+	FOREACH f IN ARRAY '{tenure,monthly_charges,total_charges}'::text[] LOOP
+		RETURN QUERY EXECUTE format('SELECT d.feature, abs(d.mean_now - s.mean) <= 1e-6 * abs(s.mean), CASE WHEN %L THEN d.median_now = s.median ELSE
+				abs((SELECT avg((%I <= d.median_now)::int) FROM (%s) q WHERE %I IS NOT NULL) - 0.5) < 0.01 END
+			FROM engage_drift(''churn'', %L, multivariate => false) d, (SELECT avg(%I::float4)::float8 AS mean, percentile_disc(0.5) WITHIN GROUP (ORDER BY %I::float4) AS median FROM (%s) q) s
+			WHERE d.feature = %L', exact, f, source, f, source, f, f, source, f);
+	END LOOP;
+END $$;
+SELECT * FROM centers('SELECT * FROM telco WHERE customer_id % 2 = 0', true);
+SELECT * FROM centers('SELECT * FROM telco WHERE customer_id <= 4096', true);
+SELECT * FROM centers('SELECT * FROM moved', false);
+SELECT feature, abs(median_then / m - 1) < 0.05 AS then FROM engage_drift('churn', 'moved') d,
+	(SELECT percentile_disc(0.5) WITHIN GROUP (ORDER BY tenure) AS tenure, percentile_disc(0.5) WITHIN GROUP (ORDER BY monthly_charges) AS charges FROM telco) s,
+	LATERAL (VALUES ('tenure', tenure), ('monthly_charges', charges)) c (name, m) WHERE name = feature ORDER BY 1;
+SELECT count(*) AS score FROM engage_drift('churn', 'SELECT * FROM telco WHERE customer_id <= 1000') d
+WHERE kind = 'score' AND abs(median_now - (SELECT percentile_disc(0.5) WITHIN GROUP (ORDER BY engage_predict('churn', t)) FROM telco t WHERE customer_id <= 1000)) < 1e-6;
+
 -- few rows say little, one says nothing
 SELECT count(*), bool_and(status = 'stable') AS stable, max(psi) > 1 AS large FROM engage_drift('churn', 'SELECT * FROM telco WHERE customer_id = 1', multivariate => false);
 SELECT status, auc, rows_then, rows_now FROM engage_drift('churn', 'SELECT * FROM telco WHERE customer_id = 1') WHERE kind = 'multivariate';
@@ -121,7 +142,8 @@ CREATE VIEW other_things AS
 SELECT id, a, b, constant + (id % 5 = 0)::int AS constant, CASE WHEN id % 2 = 0 THEN 1.0 END::float8 AS nothing, id % 10 = 0 AS rare,
 	day + 400 AS day, span * 3 AS span, ARRAY[pair[1], NULL] AS pair, CASE WHEN id % 3 = 0 THEN 'blue' ELSE colour END AS colour, region FROM things;
 SELECT feature, status, round(psi::numeric, 4) AS psi, unseen > 0 AS unseen, examples, round(outside::numeric, 2) AS outside, typical_then, typical_now,
-	CASE kind WHEN 'date' THEN to_timestamp(mean_now) - to_timestamp(mean_then) BETWEEN '395 days' AND '405 days' END AS days
+	CASE kind WHEN 'date' THEN to_timestamp(mean_now) - to_timestamp(mean_then) BETWEEN '395 days' AND '405 days'
+		AND to_timestamp(median_now) - to_timestamp(median_then) BETWEEN '395 days' AND '405 days' END AS days, feature IN ('nothing', 'pair[2]') AND (median_then IS NULL OR median_now IS NULL) AS none
 FROM engage_drift('things', 'other_things', multivariate => false) WHERE status <> 'stable' AND kind <> 'score' ORDER BY feature;
 SELECT feature, rows, missing, edges, words, counts FROM engage_baseline('things') WHERE feature IN ('constant', 'nothing', 'rare', 'colour');
 

@@ -208,6 +208,13 @@ SELECT engage_schedule('churn', NULL);
 SELECT engage_schedule('churn', '* * * * *', 'chek');
 SELECT count(*) FROM engage.schedules;
 
+-- the error rate is what accuracy leaves, and has no sense for numbers
+SELECT engage_monitor('churn', 'customers', outcomes => 'known', thresholds => '{"error_rate": {"max": 0.0001, "up": 0.5, "min": 0}}');
+SELECT c.check_name, c.status, abs(c.value - 1 + (engage_evaluate('churn', 'known')->>'accuracy')::float8) < 1e-9 AS same,
+	CASE c.check_name WHEN 'error_rate.up' THEN abs(c.threshold - 1.5 * (1 - (v.metrics->>'accuracy')::float8)) < 1e-9 END AS up
+FROM engage_check('churn') c, engage.versions v WHERE v.model = 'churn' AND v.deployed AND c.check_name ~ 'error' ORDER BY 1;
+SELECT engage_monitor('charges', 'telco', outcomes => 'telco', thresholds => '{"error_rate": 0.1}');
+
 -- all that I own; without a deployed version; dropped
 SELECT engage_unmonitor('churn');
 SELECT engage_monitor('contract', 'telco', thresholds => '{"rows": 1}');

@@ -29,6 +29,20 @@ SELECT string_agg(w, ' ') FROM words(engage_draw('lines', '[{"x": "2024-01-30", 
 SELECT string_agg(w, ' ') FROM words(engage_draw('lines', '[{"x": "2024-02-28T22:00:00+01:00", "y": 1}, {"x": "2024-02-29 04:30", "y": 2}]')) w;
 SELECT string_agg(w, ' ') FROM words(engage_draw('lines', '[{"x": "low", "y": 1}, {"x": 7, "y": 2}, {"x": "high", "y": 3}]')) w;
 
+-- drift: scores first, then by PSI; words say what colours say, and chance excuses
+SELECT string_agg(w, ' | ') FROM words(engage_draw('drift', '{"auc": 0.9, "auc_error": 0.01, "rows": [{"feature": "a", "psi": 0.15, "status": "moderate", "chance": 0.01},
+	{"feature": "b", "psi": 3}, {"feature": "c", "psi": 0.25, "status": "stable", "chance": 0.3}, {"feature": "score", "psi": 0.001, "kind": "score"}]}')) w;
+SELECT found(engage_draw('drift', '[{"feature": "a", "psi": 0.9}]'), 'goes? on beyond') AS whole, found(engage_draw('drift', '[{"feature": "a", "psi": 1.1}]'), 'go on beyond a PSI of 1') > 0 AS cut;
+SELECT w FROM words(engage_draw('drift', (SELECT jsonb_agg(jsonb_build_object('feature', 'f' || i, 'psi', i / 10.0)) FROM generate_series(1, 5) i), '{"limit": 2}')) w WHERE w ~ '^f[0-9]|not shown';
+-- performance: a shape for each version, whiskers, and the value at training
+SELECT string_agg(w, ' | ') AS words, found(svg, '<circle') AS circles, found(svg, 'stroke-dasharray') > 0 AS dashed, substring(svg from '<desc[^>]*>([^<]*)') AS said
+FROM engage_draw('performance', '{"metric": "auc", "rows": [{"period": "2026-01-05", "version": "1.0.0", "value": 0.8, "lower": 0.75, "upper": 0.85, "at_training": 0.82},
+	{"period": "2026-01-12", "version": "1.0.0", "value": 0.7, "lower": 0.65, "upper": 0.75, "at_training": 0.82}, {"period": "2026-01-19", "version": "1.0.1", "value": 0.85}]}') svg, words(svg) w GROUP BY svg;
+-- experiment: relative to the first arm; without a value of that, differences
+SELECT string_agg(w, ' | ') FROM words(engage_draw('experiment', '{"measure": "orders", "rows": [{"version": "1.0.0", "value": 0.1, "n": 1200, "verdict": "baseline"},
+	{"version": "1.1.0", "value": 0.13, "n": 1210, "difference": 0.03, "lower": 0.01, "upper": 0.05, "verdict": "better"}, {"version": "1.2.0", "value": 0.09, "n": 30, "verdict": "too few"}]}')) w;
+SELECT string_agg(w, ' | ') FROM words(engage_draw('experiment', '[{"version": "a", "value": 0, "verdict": "baseline"}, {"version": "b", "value": 2, "difference": 2, "lower": null, "upper": 5, "verdict": "undecided"}]')) w;
+
 -- ROC: the area is the AUC, ends are added
 SELECT substring(engage_draw('roc', '[{"fpr": 0, "tpr": 0}, {"fpr": 0.5, "tpr": 0.75}, {"fpr": 1, "tpr": 1}]') from 'AUC [0-9.]+');
 SELECT substring(engage_draw('roc', '[{"fpr": 0.5, "tpr": 0.75}]') from 'AUC [0-9.]+');
@@ -44,7 +58,7 @@ SELECT string_agg(w, ' | ') FROM words(engage_draw('waterfall', '{"base": 1, "ro
 
 -- empty, themes, ids
 SELECT kind, found(engage_draw(kind, NULL), 'There are no rows to draw') > 0 AND engage_draw(kind, '[]') = engage_draw(kind, 'null') AS empty
-FROM unnest('{importance,bars,shap,waterfall,force,dependence,roc,pr,calibration,lift,confusion,scores,learning,tuning,lines,scatter}'::text[]) kind;
+FROM unnest('{importance,bars,shap,waterfall,force,dependence,roc,pr,calibration,lift,confusion,scores,learning,tuning,drift,performance,experiment,lines,scatter}'::text[]) kind;
 SELECT theme, found(svg, '#ffffff') AS white, found(svg, '#14181d') AS black, found(svg, 'prefers-color-scheme') AS asks, found(svg, '<rect') AS paper
 FROM (VALUES ('light', true), ('dark', true), ('auto', true), ('auto', false)) v(theme, paper),
 	engage_draw('lines', '[{"x": 1, "y": 1}]', jsonb_build_object('theme', theme, 'background', paper)) svg;
@@ -81,6 +95,9 @@ SELECT engage_draw('confusion', '[{"actual": 1, "predicted": 1, "count": -1}]');
 SELECT engage_draw('confusion', jsonb_agg(jsonb_build_object('actual', i, 'predicted', i, 'count', 1))) FROM generate_series(1, 41) i;
 SELECT engage_draw('dependence', jsonb_agg(jsonb_build_object('x', i, 'x2', 1, 'value', 1))) FROM generate_series(1, 101) i;
 SELECT engage_draw('lift', jsonb_agg(jsonb_build_object('decile', i, 'lift', i, 'cumulative_gain', 1))) FROM generate_series(1, 101) i;
+SELECT engage_draw('experiment', jsonb_agg(jsonb_build_object('version', i, 'value', i))) FROM generate_series(1, 101) i;
+SELECT engage_draw('performance', '[{"period": true, "value": "good"}]');
+SELECT engage_draw('drift', '[{"feature": "a"}]');
 SELECT engage_draw('lines', '[]', '[]');
 SELECT engage_draw('lines', '[]', '"dark"');
 SELECT engage_draw('lines', '[]', '{"colour": "red"}');
@@ -137,8 +154,31 @@ CREATE TABLE pictures AS
 	UNION ALL SELECT 'learning', engage_plot_learning('churn')
 	UNION ALL SELECT 'learning net', engage_plot_learning('net')
 	UNION ALL SELECT 'tuning', engage_plot_tuning('tuned');
+-- watching: drift, performance of the log, an experiment
+CREATE TABLE new_customers AS SELECT * FROM telco WHERE engage_held_out('churn', telco);
+\o /dev/null
+SELECT engage_log_predictions('churn', 'new_customers', 'customer_id', at => '2026-01-07');
+UPDATE new_customers SET contract = 'Month-to-month', monthly_charges = monthly_charges + 30;
+SELECT engage_log_predictions('churn', 'new_customers', 'customer_id', at => '2026-01-14');
+SELECT engage_train('churn', 'telco', target => 'churn', key => 'customer_id', params => '{"n_estimators": 3}', deploy => 'never');
+SELECT engage_experiment_start('small', 'churn', versions => ARRAY['1.0.0', (SELECT max(version) FROM engage.versions WHERE model = 'churn')], key => 'customer_id');
+SELECT engage_log_predictions('churn', 'telco', 'customer_id', at => '2026-01-21');
+\o
+INSERT INTO pictures
+	SELECT 'drift', engage_plot_drift('churn@1.0.0', 'new_customers', multivariate => false)
+	UNION ALL SELECT 'performance', engage_plot_performance('churn', 'SELECT customer_id AS key, churn AS outcome FROM telco')
+	UNION ALL SELECT 'log loss', engage_plot_performance('churn', 'SELECT customer_id AS key, churn AS outcome, date ''2026-01-10'' AS at FROM telco', metric => 'log_loss', period => 'month')
+	UNION ALL SELECT 'experiment', engage_plot_experiment('small', 'SELECT customer_id AS key, churn = ''Yes'' AS outcome FROM telco', larger_is_better => false)
+	UNION ALL SELECT 'experiment loss', engage_plot_experiment('small', 'SELECT customer_id AS key, churn AS outcome FROM telco', measure => 'loss');
+SELECT engage_experiment_finish('small');
 SELECT name, octet_length(svg) BETWEEN 1500 AND 60000 AS small, found(svg, 'There are no rows') = 0 AS drawn,
 	(SELECT w FROM words(svg) WITH ORDINALITY AS s(w, n) ORDER BY n LIMIT 1) AS title FROM pictures;
+-- the numbers drawn are those of the functions behind them
+SELECT count(*) AS significant FROM pictures, words(svg) w WHERE name = 'drift' AND w ~ '^[0-9.]+ significant$'
+UNION ALL SELECT count(*) FROM engage_drift('churn@1.0.0', 'new_customers', multivariate => false) WHERE status = 'significant';
+SELECT p.name, count(*) AS periods, bool_and(svg LIKE format('%%>2026-%%: %s%%', ltrim(to_char(f.value, 'FM0.000'), ' ')) OR svg LIKE '%' || to_char(f.value, 'FM0.00') || '%') AS drawn
+FROM pictures p, engage_performance('churn', 'SELECT customer_id AS key, churn AS outcome FROM telco', 'week', metric => 'auc') f WHERE p.name = 'performance' GROUP BY 1;
+SELECT string_agg(w, ' ') FILTER (WHERE w ~ 'better|worse|undecided|baseline|few') FROM pictures, words(svg) w WHERE name = 'experiment loss';
 -- the row explained twice is the same picture, and options are heard
 SELECT count(DISTINCT svg) FROM pictures WHERE name IN ('waterfall', 'waterfall jsonb');
 SELECT substring(svg from 'width="\d+"') FROM pictures WHERE name = 'pr';
@@ -191,3 +231,8 @@ SELECT engage_plot_learning('line');
 SELECT engage_plot_learning('churn@9.9.9');
 SELECT engage_residuals('churn', 'telco');
 SELECT engage_plot_dependence('churn', 'telco', 'tenur');
+SELECT engage_plot_drift('nobody', 'telco');
+SELECT engage_plot_performance('churn', 'SELECT customer_id, churn FROM telco');
+SELECT engage_plot_performance('churn', 'SELECT customer_id AS key, churn AS outcome FROM telco', metric => 'rmse');
+SELECT engage_plot_performance('churn', 'SELECT customer_id AS key, churn AS outcome FROM telco', period => 'hour');
+SELECT engage_plot_experiment('nothing', 'telco');

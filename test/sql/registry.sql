@@ -173,10 +173,11 @@ SELECT engage_model_version('Abgang "2024"@1.0.0');
 SELECT engage_rename('Abgang "2024"', 'churn');
 
 -- the card: what it says of parameters and metrics is in the views
-SELECT regexp_replace(regexp_replace(regexp_replace(engage_describe('churn'),
+SELECT regexp_replace(regexp_replace(regexp_replace(regexp_replace(engage_describe('churn'),
 	'\n\nLearned.*(\n\nFeatures)', '\1'),
 	'\d{4}-\d\d-\d\d \d\d:\d\d by [^\n]*', 'TIME by ...', 'g'),
-	'  (owner|made with|size) [^\n]*', '  \1 ...', 'g');
+	'\n  (owner|made with|size) [^\n]*', E'\n  \\1 ...', 'g'),
+	'\d{4}-\d\d-\d\d \d\d:\d\d ', 'TIME ', 'g');
 SELECT split_part(engage_describe('churn@2.0.0'), E'\n', 1);
 
 -- views for BI tools

@@ -104,6 +104,49 @@ foreach my $case ([ 'slow rows', $reading_slow ], [ 'fast rows', $reading_fast ]
 	clean("timed out while reading $what");
 }
 
+# ---- without a target, and what looks at segments: each at several moments, within a second
+$s->query("SET engage.threads = 2; SET engage.progress = off;
+	SELECT engage_train('seg', 'SELECT * FROM rows LIMIT 2000', algorithm => 'kmeans', key => 'id', exclude => '{y}', params => '{\"k\":20}')");
+sub free
+{
+	my ($algorithm, $params, $task) = @_;
+
+	return "SELECT engage_train('m', 'rows', algorithm => '$algorithm', key => 'id', exclude => '{y}', params => '$params'" . ($task ? ", task => '$task'" : '') . ')';
+}
+my $array = 'ARRAY[a,b,c,d,e,f,h,i,j,k,l,m]::float8[]';
+my %slow = (
+	'kmeans' => free('kmeans', '{"k":300,"n_init":500}'), 'kmeans that chooses k' => free('kmeans', '{}'), 'hdbscan' => free('hdbscan', '{}', 'clustering'),
+	'isolation_forest' => free('isolation_forest', '{"n_estimators":9000,"max_samples":20000,"extension_level":5}'),
+	'local_outlier_factor' => free('local_outlier_factor', '{"n_neighbors":100}'),
+	'autoencoder' => free('autoencoder', '{"epochs":1000,"layers":[500,5]}'),
+	'anomaly_ensemble' => free('anomaly_ensemble', '{"members":[{"algorithm":"local_outlier_factor","params":{"n_neighbors":100}},{"algorithm":"autoencoder"}]}'),
+	'engage_segment_stability' => "SELECT engage_segment_stability('seg', 'rows', rounds => 500, sample => 100000)",
+	'engage_silhouette' => "SELECT engage_silhouette((id % 5)::int, $array, 0) FROM rows",
+	'engage_kmeans' => "SELECT engage_kmeans($array, 9000) FROM rows");
+$slow{gaussian_mixture} = free('gaussian_mixture', '{"k":50,"n_init":100}')
+	if $s->query("SELECT count(*) FROM engage_algorithms() WHERE algorithm = 'gaussian_mixture'");
+foreach my $what (sort keys %slow)
+{
+	my $worst = 0;
+	my %said;
+
+	foreach my $ms (400, 1100)
+	{
+		$began = time;
+		$s->send("SET statement_timeout = ${ms}; $slow{$what}");
+		($out, $err) = $s->finish;
+		my $late = time - $began - $ms / 1000;
+		$worst = $late if $late > $worst;
+		$said{ $err =~ /57014: canceling statement due to statement timeout/ ? 'timeout' : $err || 'done' }++;
+		$s->query('RESET statement_timeout');
+	}
+	is(join(' ', keys %said), 'timeout', "$what: a timeout is a timeout");
+	cmp_ok($worst, '<', 1, "$what: within a second");
+}
+$s->query("RESET engage.threads; RESET engage.progress; SELECT engage_drop('seg')");
+$pg->query('DELETE FROM engage.event');
+clean('segments and anomalies cancelled');
+
 # ---- in a subtransaction: the transaction goes on, and trains
 $s->query("BEGIN; SAVEPOINT before; SET LOCAL statement_timeout = '500ms'");
 $s->send($long);

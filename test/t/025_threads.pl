@@ -108,6 +108,31 @@ foreach my $round (1 .. 5)
 	my ($out, $err) = $t->finish;
 	like($err, qr/57P01: terminating connection due to administrator command/, "and told so ($round)");
 }
+# ---- learners without a target: terminated while their threads work
+my %free = (kmeans => '{"k":300,"n_init":500}', hdbscan => '{}', isolation_forest => '{"n_estimators":9000,"max_samples":20000,"extension_level":3}',
+	local_outlier_factor => '{"n_neighbors":100}');
+$free{gaussian_mixture} = '{"k":50,"n_init":100}' if $pg->query("SELECT count(*) FROM engage_algorithms() WHERE algorithm = 'gaussian_mixture'");
+foreach my $algorithm (sort keys %free)
+{
+	my $t = $pg->session;
+	my $pid = $t->pid;
+	my $most = 1;
+	my $end = time + 10;
+
+	$t->send("$set; SELECT engage_train('m', 'rows', task => (SELECT tasks[1] FROM engage_algorithms() WHERE algorithm = '$algorithm'), algorithm => '$algorithm',
+		key => 'id', exclude => '{y}', params => '$free{$algorithm}')");
+	while ($most == 1 && time < $end)
+	{
+		$most = threads_of($pid);
+		sleep 0.002;
+	}
+	cmp_ok($most, '>', 1, "$algorithm works on several threads");
+	sleep 0.1;
+	$pg->query("SELECT pg_terminate_backend($pid)");
+	ok($pg->wait_for("SELECT count(*) = 0 FROM pg_stat_activity WHERE pid = $pid", timeout => 5), "$algorithm: terminated at once");
+	my ($out, $err) = $t->finish;
+	like($err, qr/57P01: terminating connection due to administrator command/, "$algorithm: and told so");
+}
 is($pg->query('SELECT pg_postmaster_start_time()'), $started, 'the server was never restarted');
 unlike($pg->log, qr/terminated by signal|PANIC/, 'and no process crashed');
 

@@ -17,6 +17,9 @@ SELECT engage_train('m', 'rows', target => 'y', key => 'id', params => '{"n_esti
 SELECT engage_train('q', 'rows', target => 'a', key => 'id', task => 'quantile', params => '{"n_estimators":5}');
 SELECT engage_tune('t', 'rows', target => 'y', key => 'id', trials => 3, folds => 2, params => '{"n_estimators":3}');
 SELECT engage_grant('m', 'reader');
+SELECT engage_train('free ' || a.algorithm || ' ' || t, 'rows', algorithm => a.algorithm, task => t, key => 'id', exclude => '{y}')
+FROM engage_algorithms() a, unnest(a.tasks) t WHERE t IN ('clustering', 'anomaly');
+SELECT engage_label_segment('free kmeans clustering', 1, 'large');
 CREATE VIEW scores AS SELECT id, engage_predict('m', r) AS score FROM rows r;
 SQL
 my $standby = $primary->standby;
@@ -24,6 +27,15 @@ $standby->catch_up;
 is($standby->query('SELECT pg_is_in_recovery()'), 't', 'the standby is one');
 
 my @queries = (
+	(map { "SELECT id, engage_predict('$_', r), engage_predict_class('$_', r) FROM rows r ORDER BY id LIMIT 300" }
+		split /\n/, $primary->query("SELECT model FROM engage.models WHERE model LIKE 'free %'")),
+	"SELECT engage_segment('free kmeans clustering', r), count(*) FROM rows r GROUP BY 1 ORDER BY 1",
+	"SELECT * FROM engage_segments('free kmeans clustering', 'rows', 'id')",
+	"SELECT * FROM engage_profile('free kmeans clustering', 'rows')",
+	"SELECT * FROM engage_segment_stability('free kmeans clustering', 'rows', rounds => 3)",
+	"SELECT * FROM engage_segment_migration('free kmeans clustering', 'rows', 'SELECT id, a + 1 AS a, b, c FROM rows', 'id')",
+	"SELECT * FROM engage.segment_names",
+	"SELECT engage_kmeans(ARRAY[a, b]::float8[], 3), engage_silhouette(c, ARRAY[a, b]::float8[], 500), engage_adjusted_rand(b, a) FROM rows",
 	"SELECT id, engage_predict('m', r) FROM rows r ORDER BY id",
 	"SELECT id, engage_predict_class('m', r), engage_predict_proba('m', r) FROM rows r ORDER BY id LIMIT 500",
 	"SELECT id, engage_predict_quantiles('q', r) FROM rows r ORDER BY id LIMIT 500",
@@ -68,7 +80,8 @@ like($standby->error("SET ROLE stranger; $sum"), qr/42501: permission denied for
 foreach my $call ("engage_train('n', 'SELECT 1/0 AS x, true AS y', target => 'y')", "engage_retrain('m')", "engage_deploy('m', '1.1.0')",
 	"engage_rollback('m')", "engage_drop('m')", "engage_drop('m', '1.1.0')", "engage_rename('m', 'n')", "engage_grant('m', 'reader')",
 	"engage_revoke('m', 'reader')", "engage_set_owner('m', 'reader')", "engage_import('n', '{}')",
-	"engage_create_view('v', 'm', 'rows', 'id')", "engage_tune('t', 'rows', target => 'y')", "engage_forget_trials('t')")
+	"engage_create_view('v', 'm', 'rows', 'id')", "engage_tune('t', 'rows', target => 'y')", "engage_forget_trials('t')",
+	"engage_label_segment('free kmeans clustering', 1, 'x')", "engage_erase('1')")
 {
 	my ($function) = $call =~ /^(\w+)/;
 

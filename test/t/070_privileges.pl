@@ -117,6 +117,42 @@ is($pg->query("CREATE FUNCTION train_as_owner() RETURNS bigint LANGUAGE sql SECU
 		SET ROLE mallory; SELECT train_as_owner()"), '2000', 'a SECURITY DEFINER function trains as its owner');
 is($pg->query("SELECT owner FROM engage.models WHERE model = 'definer'"), 'postgres', 'who then owns the model');
 
+# ---- segments: the owner names them; who may use the model sees and uses the names; the source is read as the caller
+$pg->query("SELECT engage_train('parts', 'rows', algorithm => 'kmeans', key => 'id', features => '{a,b}', params => '{\"k\":3}'); SELECT engage_label_segment('parts', 1, 'first');
+	SELECT engage_train('odd', 'rows', algorithm => 'isolation_forest', key => 'id', features => '{a,b}'); SELECT engage_grant('parts', 'reader')", user => 'alice');
+my @segment_calls = ("engage_segment('parts', '{\"a\":1,\"b\":2}'::jsonb)", "engage_segments('parts', 'rows')", "engage_profile('parts', 'rows')",
+	"engage_segment_stability('parts', 'rows', rounds => 2)", "engage_segment_migration('parts', 'rows', 'rows', 'id')");
+foreach my $call (@segment_calls)
+{
+	like($pg->error("SELECT $call", user => 'mallory'), qr/42501: permission denied for model "parts"/, "mallory: $call");
+	ok(length $pg->query("SELECT $call", user => 'reader'), "granted: $call");
+	next unless $call =~ s/'rows'/'secret'/;
+	like($pg->error("SELECT $call", user => 'reader'), qr/42501: permission denied for table secret/, "the source is the caller's: $call");
+}
+like($pg->error("SELECT engage_segment_migration('parts', 'rows', 'secret', 'id')", user => 'reader'), qr/42501: permission denied for table secret/, 'both sources are');
+like($pg->error("SELECT engage_label_segment('parts', 1, 'mine')", user => $_), qr/42501: must be owner of model "parts"/, "$_ does not name segments") foreach qw(reader mallory);
+is($pg->query('SELECT name FROM engage.segment_names', user => 'reader'), 'first', 'who was granted the model sees the names');
+is($pg->query('SELECT count(*) FROM engage.segment_names', user => 'mallory'), '0', 'others do not');
+like($pg->error("$_ engage.segment_name", user => 'alice'), qr/42501: permission denied for table segment_name/, "$_ engage.segment_name: the table is nobody's")
+	foreach 'SELECT * FROM', 'DELETE FROM', 'TRUNCATE';
+
+# ---- metrics and counters: one's own models, those granted, and for members of pg_read_all_stats all
+$pg->query("SELECT count(engage_predict('parts', r)), count(engage_predict('odd', r)) FROM rows r", user => 'alice');
+my $seen = "SELECT (SELECT string_agg(DISTINCT model, ' ' ORDER BY model) FROM engage.metrics), (SELECT string_agg(DISTINCT model, ' ' ORDER BY model) FROM engage_scoring()),
+	(SELECT string_agg(DISTINCT m[1], ' ') FROM regexp_matches(engage_prometheus(), 'model=\"(parts|odd)\"', 'g') m)";
+is($pg->query($seen, user => 'mallory'), '||', 'who has no model sees no metric of one');
+is($pg->query($seen, user => 'reader'), 'parts|parts|parts', 'who was granted one sees that one');
+$pg->query('CREATE ROLE watcher LOGIN; GRANT pg_read_all_stats TO watcher');
+like($pg->query($seen, user => 'watcher'), qr/^.*\bodd parts\b.*\|.*\bodd parts\b.*\|odd parts$/, 'who may read all statistics sees all');
+like($pg->error("SELECT engage_predict('odd', '{\"a\":1,\"b\":2}'::jsonb)", user => 'watcher'), qr/42501: permission denied for model "odd"/, 'and scores with none');
+
+# ---- to erase is for who manages the model
+$pg->query("SELECT engage_log_predictions('odd', 'SELECT * FROM rows WHERE id < 5', 'id')", user => 'alice');
+like($pg->error("SELECT engage_erase('1', 'odd')", user => $_), qr/42501: must be owner of model "odd"/, "$_ does not erase") foreach qw(reader mallory);
+is($pg->query("SELECT count(*) FROM engage_erase('1') WHERE logged > 0", user => 'mallory'), '0', 'without a model: only in those that one manages');
+is($pg->query("SELECT sum(logged) FROM engage_erase('1')", user => 'alice'), '1', 'the owner does');
+$pg->query("SELECT engage_drop('parts'), engage_drop('odd')", user => 'alice');
+
 # ---- traps: operators and functions in mallory's schema, before pg_catalog in her path
 my @operators = map { [ split ] } ('= text text', '= bigint bigint', '= integer integer', '= name name', '= name text', '= jsonb jsonb', '<> bigint bigint', '< integer integer',
 	'>= integer integer', '- jsonb text[]', '-> jsonb text', '->> jsonb text', '@> jsonb jsonb', '<@ jsonb jsonb', '|| text text', '+ integer integer');
@@ -150,7 +186,11 @@ my @calls = ("engage_train('trap', 'public.rows', target => 'y', $small)", "enga
 	"engage_retrain('trap')", "engage_verify('trap')", "engage_predict('trap', '{\"a\":1}'::jsonb)", "engage_predict('trap\@1.0', '{\"a\":1}'::jsonb)",
 	"engage_describe('trap')", "engage_model_version('trap')", "engage_rollback('trap')", "engage_deploy('trap', '1.1.0')", "engage_grant('trap', 'reader')",
 	"engage_revoke('trap', 'reader')", "engage_export('trap', 'engage')", "engage_import('trap2', engage_export('trap'), categories => '{\"tenant\":[\"alice\",\"bob\"]}')", "engage_create_view('mallory.v', 'trap', 'public.rows', 'id')",
-	"engage_drop('trap', '1.0.0')", "engage_rename('trap', 'trap3')", "engage_set_owner('trap3', 'mallory')", "engage_drop('trap3')");
+	"engage_train('trap parts', 'public.rows', algorithm => 'kmeans', key => 'id', features => '{a,b}')", "engage_label_segment('trap parts', 1, 'x')",
+	"engage_segment('trap parts', '{\"a\":1,\"b\":2}'::jsonb)", "engage_segments('trap parts', 'public.rows')", "engage_profile('trap parts', 'public.rows')",
+	"engage_segment_stability('trap parts', 'public.rows', rounds => 2)", "engage_segment_migration('trap parts', 'public.rows', 'public.rows', 'id')",
+	"engage_retrain('trap parts', deploy => 'always')", "engage_prometheus()", "count(*) FROM engage.metrics", "count(*) FROM engage_scoring()", "engage_erase('1')",
+	"engage_drop('trap parts')", "engage_drop('trap', '1.0.0')", "engage_rename('trap', 'trap3')", "engage_set_owner('trap3', 'mallory')", "engage_drop('trap3')");
 foreach my $call (@calls)
 {
 	my ($status, $out, $err) = $pg->psql("$path SELECT $call", user => 'mallory');

@@ -70,6 +70,41 @@ unlike($near, qr/What drives it/, 'its drivers are left out');
 train('spread', "target => 'monthly_charges', task => 'quantile', params => '{\"n_estimators\": 20}'");
 check_page($pg->query("$quiet SELECT engage_report('spread')"), 'quantiles');
 
+# what became of it: drift, performance, an experiment
+unlike($churn, qr/Is it still good/, 'nothing is watched, nothing is said about it');
+like($pg->query("$quiet SELECT engage_report('churn', 'SELECT * FROM telco WHERE customer_id < 900', '{\"examples\": 0}')"),
+	qr/Is it still good\?<.*Drift since the training of churn\@1\.0\.0/s, 'a source of its own is compared with the training');
+$pg->query(<<'SQL');
+CREATE TABLE today AS SELECT * FROM telco t WHERE engage_held_out('churn', t);
+UPDATE today SET contract = 'Month-to-month';
+SELECT engage_log_predictions('churn', 'today', 'customer_id', at => now() - interval '20 days');
+SELECT engage_log_predictions('churn', 'today', 'customer_id');
+CREATE ROLE reader;
+GRANT SELECT ON telco TO reader;
+SELECT engage_grant('churn', 'reader');
+CREATE SCHEMA watched;
+ALTER TABLE today SET SCHEMA watched;
+SET search_path = watched, public;
+SELECT engage_monitor('churn', 'today', outcomes => 'SELECT * FROM today WHERE customer_id % 2 = 0');
+SQL
+my $watched = $pg->query("$quiet SELECT engage_report('churn', options => '{\"examples\": 0}')");
+check_page($watched, 'a watched model');
+like($watched, qr/Is it still good\?<.*Drift since the training of churn\@1\.0\.0.*Performance of churn by week/s, 'drift and performance of what is watched, under the search_path of then');
+unlike($watched, qr/running experiment/, 'there is no experiment');
+unlike($pg->query("SET ROLE reader; $quiet SELECT engage_report('churn', options => '{\"examples\": 0}')"), qr/Is it still good/,
+	"another role's sources are not run with the rights of the reader");
+$pg->query("$quiet SELECT version FROM engage_train('churn', 'telco', target => 'churn', key => 'customer_id', algorithm => 'decision_tree', deploy => 'never');
+	SELECT engage_experiment_start('tree', 'churn', versions => ARRAY(SELECT version FROM engage.versions WHERE model = 'churn' ORDER BY created), key => 'customer_id');
+	SELECT engage_log_predictions('churn', 'telco', 'customer_id')");
+my $outcomes = 'SELECT customer_id AS key, churn AS outcome FROM telco';
+$watched = $pg->query("$quiet SELECT engage_report('churn', options => '{\"examples\": 0, \"current\": \"watched.today\", \"outcomes\": \"$outcomes\"}')");
+check_page($watched, 'a model in an experiment');
+like($watched, qr/Performance of churn by week.*Experiment tree.*Brier score/s, 'with outcomes: performance and the experiment');
+like($pg->error("SELECT engage_report('churn', options => '{\"outcomes\": \"telco\"}')"), qr/source of outcomes has no column "key"/, 'outcomes that are none');
+$pg->query("SELECT engage_experiment_finish('tree'); DROP TABLE watched.today");
+like($pg->query("$quiet SELECT engage_report('churn', options => '{\"examples\": 0}')"), qr/What the monitor watches could not be read: relation (?:&quot;|")today(?:&quot;|") does not exist/,
+	'a source that is gone is no reason to have no report');
+
 # names that want to be markup
 $pg->query(q{CREATE TABLE odd AS SELECT customer_id AS id, churn AS "</style><script>alert(1)</script>",
 	tenure AS "a <b> & ""c"" 'd'", contract || ' <i>&amp;' AS "ümläut ☃" FROM telco});
@@ -99,7 +134,7 @@ SKIP:
 	my ($chromium) = grep { -x } qw(/usr/bin/chromium /usr/bin/chromium-browser);
 	skip 'there is no chromium here', 3 if !$chromium;
 	my $dir = tempdir(CLEANUP => 1);
-	my %pages = (churn => $churn, odd => $odd, near => $near);
+	my %pages = (churn => $churn, odd => $odd, watched => $watched);
 	my $frames = '';
 	for my $name (sort keys %pages)
 	{

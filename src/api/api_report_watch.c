@@ -1,0 +1,159 @@
+/*-------------------------------------------------------------------------
+ *
+ * api_report_watch.c
+ *	  The section of engage_report() about what became of the model since its
+ *	  training: drift, performance of logged scores, a running experiment.
+ *
+ * What is not said in the options is taken from the model's monitor, where the
+ * reader is the role that declared it: another's sources are not run here.
+ * They may have gone meanwhile; then the page says so, and stands.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/jsonb.h"
+
+#include "api/report.h"
+#include "store/ask.h"
+#include "store/check.h"
+#include "store/monitor.h"
+#include "store/registry.h"
+#include "store/source.h"
+
+/* A picture that is asked for under the search_path of its source. */
+typedef struct Wanted
+{
+	EgReport   *r;
+	const char *call;
+	const char *subject;		/* $1: model, version or experiment */
+	const char *source;			/* $2 */
+	const char *period;			/* $4, or NULL */
+	const char *search_path;	/* NULL: as it is */
+	char	   *svg;
+} Wanted;
+
+static void
+draw(void *arg)
+{
+	Wanted	   *w = arg;
+	const char *args[4] = {w->subject, w->source, eg_report_options(w->r), w->period};
+	int			level = NewGUCNestLevel();
+
+	if (w->search_path)
+		(void) set_config_option("search_path", w->search_path, PGC_USERSET, PGC_S_SESSION,
+								 GUC_ACTION_SAVE, true, 0, false);
+	w->svg = eg_ask_text(eg_report_function(w->r, w->call), lengthof(args), args);
+	AtEOXact_GUC(false, level);
+}
+
+/* The picture, or a sentence about why a source of the monitor fails. */
+static void
+put(Wanted *w, bool of_monitor, const char *caption)
+{
+	char	   *problem = NULL;
+
+	CHECK_FOR_INTERRUPTS();
+	if (of_monitor)
+		problem = eg_attempt(draw, w);
+	else
+		draw(w);
+	if (problem)
+		eg_page_paragraph(&w->r->page,
+						  psprintf("What the monitor watches could not be read: %s.", problem));
+	else if (w->svg)
+		eg_page_figure(&w->r->page, w->svg, caption);
+}
+
+/* Outcomes by key, made of rows that hold the key and the target; NULL without these. */
+static char *
+outcomes_of(const EgReport *r, const EgMonitor *w)
+{
+	const char *key = r->version->recipe ? eg_jsonb_text(r->version->recipe, "key") : NULL;
+	const char *target = r->compiled->parts[0]->schema->target;
+	char	   *relation;
+
+	if (w->outcomes == NULL || key == NULL || target == NULL)
+		return NULL;
+	return psprintf("SELECT c.%s AS key, c.%s AS outcome FROM (%s) AS c", quote_identifier(key),
+					quote_identifier(target), eg_source_query(w->outcomes, &relation));
+}
+
+/* How fine: a log of weeks by day, of years by month; NULL: nothing is logged. */
+static char *
+period_of(const EgReport *r)
+{
+	const char *args[1] = {r->version->model};
+
+	return eg_ask_text("SELECT CASE WHEN l.span < interval '15 days' THEN 'day' "
+					   "WHEN l.span < interval '1 year' THEN 'week' "
+					   "WHEN l.span IS NOT NULL THEN 'month' END "
+					   "FROM (SELECT pg_catalog.max(scored_at) - pg_catalog.min(scored_at) AS span "
+					   "FROM engage.predictions WHERE model = $1) AS l", 1, args);
+}
+
+/* Is there a loss of a single row by which arms are compared? */
+static bool
+has_loss(EgTask task)
+{
+	return task == EG_BINARY || task == EG_MULTICLASS || task == EG_REGRESSION || task == EG_COUNT;
+}
+
+void
+eg_report_watch(EgReport *r, bool given)
+{
+	EgMonitor  *w = eg_monitor_get(r->version->model_id);
+	Wanted		drift = {r, "engage_plot_drift($1, $2, $3::jsonb)", r->reference, r->current};
+	Wanted		performance = {r, "engage_plot_performance($1, $2, $3::jsonb, period => $4)",
+		r->version->model, r->outcomes, period_of(r)};
+	Wanted		experiment = {r, "engage_plot_experiment($1, $2, $3::jsonb, measure => 'loss')"};
+	const char *args[1] = {r->version->model};
+	char	   *outcomes;
+
+	/* another's sources are not run with the rights of this reader */
+	if (w && strcmp(w->author, GetUserNameFromId(GetUserId(), false)) != 0)
+		w = NULL;
+	if (drift.source == NULL && w)
+	{
+		drift.source = w->source;
+		drift.search_path = w->search_path;
+	}
+	else if (drift.source == NULL && given)
+		drift.source = r->source;
+	if (r->compiled->parts[0]->baseline == NULL)
+		drift.source = NULL;	/* imported: nothing is known of its training rows */
+	if (r->outcomes == NULL && w && (outcomes = outcomes_of(r, w)) != NULL)
+	{
+		performance.source = outcomes;
+		performance.search_path = w->search_path;
+	}
+	if (performance.source && has_loss(r->compiled->task))
+	{
+		experiment.subject = eg_ask_text("SELECT experiment FROM engage.experiments "
+										 "WHERE model = $1 AND running", 1, args);
+		experiment.source = performance.source;
+		experiment.search_path = performance.search_path;
+	}
+	if (performance.period == NULL)
+		performance.source = NULL;
+	if (drift.source == NULL && performance.source == NULL)
+		return;
+
+	eg_page_section(&r->page, "Is it still good?", "What became of the model and of its customers "
+					"since the training.");
+	if (drift.source)
+		put(&drift, drift.search_path != NULL,
+			"How far features and scores have moved away from those of the training.");
+	if (performance.source)
+		put(&performance, performance.search_path != NULL,
+			"Scores that were logged, measured by the outcomes that are known since; of every "
+			"version that answered.");
+	if (experiment.subject && performance.source)
+		put(&experiment, experiment.search_path != NULL,
+			"The running experiment: how large the errors of each version are on its own "
+			"customers, against the first.");
+}

@@ -1,0 +1,39 @@
+/*-------------------------------------------------------------------------
+ *
+ * policy_cache.h
+ *	  Policies of this backend, by version id: parsed once, rules compiled once.
+ *	  A version never changes and its id is never reused; what the rules refer
+ *	  to in the catalog may change, and then they are compiled again.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef EG_POLICY_CACHE_H
+#define EG_POLICY_CACHE_H
+
+#include "store/policy.h"
+#include "store/rules.h"
+
+typedef struct EgPolicyCode
+{
+	int64		version_id;
+	int			version;
+	char	   *name;			/* of the policy when it was read */
+	char	   *author;
+	char	   *search_path;	/* as eg_author_enter() wants it */
+	EgPolicy   *policy;
+	Jsonb	   *columns_json;
+	TupleDesc	columns;		/* NULL until eg_policy_code_columns() */
+	CachedExpression ***rules;	/* (layers, rules) or NULL: to be compiled */
+} EgPolicyCode;
+
+/* Pinned until the context `until` is reset or deleted. */
+extern EgPolicyCode *eg_policy_code_get(int64 version_id, MemoryContext until);
+
+/* These two are called as the author. */
+extern TupleDesc eg_policy_code_columns(EgPolicyCode *code);
+extern Node *eg_policy_code_rule(EgPolicyCode *code, int layer, int rule);
+
+/* rule "large" of layer "hard rules" */
+extern char *eg_rule_place(const EgLayer *l, int rule);
+
+#endif							/* EG_POLICY_CACHE_H */

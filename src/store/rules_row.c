@@ -1,0 +1,209 @@
+/*-------------------------------------------------------------------------
+ *
+ * rules_row.c
+ *	  Rows of any type and JSON objects, brought into the columns that rules
+ *	  were compiled for.
+ *
+ * A tuple's values are cast as in an assignment, with the caller's rights: if
+ * the types are the caller's own, so are the casts.  JSON objects go through
+ * jsonb_populate_record(), which knows every type there is.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "catalog/pg_type.h"
+#include "executor/executor.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "nodes/makefuncs.h"
+#include "optimizer/optimizer.h"
+#include "parser/parse_coerce.h"
+#include "parser/parse_collate.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/memutils.h"
+#include "utils/typcache.h"
+
+#include "store/rules.h"
+#include "store/source_private.h"
+
+EgRuleRow *
+eg_rule_row_create(TupleDesc columns, const char *policy, MemoryContext context)
+{
+	MemoryContext old = MemoryContextSwitchTo(context);
+	EgRuleRow  *r = palloc0(sizeof(EgRuleRow));
+
+	r->context = context;
+	r->policy = policy;
+	r->columns = CreateTupleDescCopy(columns);
+	r->slot = MakeSingleTupleTableSlot(r->columns, &TTSOpsVirtual);
+	r->bound = AllocSetContextCreate(context, "engage rule binding", ALLOCSET_SMALL_SIZES);
+	MemoryContextSwitchTo(old);
+	return r;
+}
+
+static void pg_attribute_noreturn()
+no_column(const EgRuleRow *r, const char *name, TupleDesc desc)
+{
+	char	   *hint = desc ? eg_source_column_hint(desc, name) : NULL;
+
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_COLUMN),
+			 errmsg("the row has no column \"%s\", which policy \"%s\" needs", name, r->policy),
+			 hint ? errhint("%s", hint) : 0));
+}
+
+/* How column i comes from the caller's rows. */
+static void
+bind_column(EgRuleRow *r, int i)
+{
+	Form_pg_attribute to = TupleDescAttr(r->columns, i);
+	Form_pg_attribute a = NULL;
+	Node	   *expr;
+	int			k;
+
+	for (k = 0; k < r->desc->natts; k++)
+	{
+		a = TupleDescAttr(r->desc, k);
+		if (!a->attisdropped && strcmp(NameStr(a->attname), NameStr(to->attname)) == 0)
+			break;
+	}
+	if (k == r->desc->natts)
+		no_column(r, NameStr(to->attname), r->desc);
+	r->attno[i] = k + 1;
+	expr = (Node *) makeVar(1, k + 1, a->atttypid, a->atttypmod, a->attcollation, 0);
+	expr = coerce_to_target_type(NULL, expr, a->atttypid, to->atttypid, to->atttypmod,
+								 COERCION_ASSIGNMENT, COERCE_IMPLICIT_CAST, -1);
+	if (expr == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("column \"%s\" is of type %s, but policy \"%s\" needs %s",
+						NameStr(to->attname), format_type_be(a->atttypid), r->policy,
+						format_type_be(to->atttypid)),
+				 errhint("Cast the column in the row that you give.")));
+	if (IsA(expr, Var) || (IsA(expr, RelabelType) && IsA(((RelabelType *) expr)->arg, Var)))
+		return;
+	assign_expr_collations(NULL, expr);
+	r->cast[i] = ExecInitExpr(expression_planner((Expr *) expr), NULL);
+}
+
+static void
+bind(EgRuleRow *r, Oid type, int32 typmod, uint64 identifier)
+{
+	TupleDesc	desc = lookup_rowtype_tupdesc(type, typmod);
+	MemoryContext old;
+	int			i;
+
+	r->row_type = 0;
+	MemoryContextReset(r->bound);
+	old = MemoryContextSwitchTo(r->bound);
+	r->desc = CreateTupleDescCopy(desc);
+	ReleaseTupleDesc(desc);
+	r->from = MakeSingleTupleTableSlot(r->desc, &TTSOpsVirtual);
+	r->attno = palloc0(sizeof(int) * (r->columns->natts + 1));
+	r->cast = palloc0(sizeof(ExprState *) * (r->columns->natts + 1));
+	r->econtext = CreateStandaloneExprContext();
+	r->econtext->ecxt_scantuple = r->from;
+	for (i = 0; i < r->columns->natts; i++)
+		bind_column(r, i);
+	MemoryContextSwitchTo(old);
+	r->row_type = identifier;
+}
+
+void
+eg_rule_row_tuple(EgRuleRow *r, HeapTupleHeader tuple)
+{
+	Oid			type = HeapTupleHeaderGetTypeId(tuple);
+	int32		typmod = HeapTupleHeaderGetTypMod(tuple);
+	uint64		identifier = assign_record_type_identifier(type, typmod);
+	HeapTupleData t;
+	int			i;
+
+	if (r->row_type != identifier)
+		bind(r, type, typmod, identifier);
+	t.t_len = HeapTupleHeaderGetDatumLength(tuple);
+	ItemPointerSetInvalid(&t.t_self);
+	t.t_tableOid = InvalidOid;
+	t.t_data = tuple;
+	ExecClearTuple(r->from);
+	heap_deform_tuple(&t, r->desc, r->from->tts_values, r->from->tts_isnull);
+	ExecStoreVirtualTuple(r->from);
+	ResetExprContext(r->econtext);
+
+	ExecClearTuple(r->slot);
+	for (i = 0; i < r->columns->natts; i++)
+	{
+		int			k = r->attno[i] - 1;
+
+		if (r->cast[i])
+			r->slot->tts_values[i] = ExecEvalExprSwitchContext(r->cast[i], r->econtext,
+															   &r->slot->tts_isnull[i]);
+		else
+		{
+			r->slot->tts_values[i] = r->from->tts_values[k];
+			r->slot->tts_isnull[i] = r->from->tts_isnull[k];
+		}
+	}
+	ExecStoreVirtualTuple(r->slot);
+}
+
+/* jsonb_populate_record() for the columns; their types are said by an expression. */
+static void
+prepare_populate(EgRuleRow *r)
+{
+	MemoryContext old = MemoryContextSwitchTo(r->context);
+	int			n = r->columns->natts;
+	Datum	   *values = palloc0(sizeof(Datum) * (n + 1));
+	bool	   *nulls = palloc(sizeof(bool) * (n + 1));
+	TupleDesc	desc = BlessTupleDesc(CreateTupleDescCopy(r->columns));
+	FmgrInfo   *populate = palloc0(sizeof(FmgrInfo));
+	Expr	   *argument;
+
+	memset(nulls, true, sizeof(bool) * (n + 1));
+	r->empty = HeapTupleGetDatum(heap_form_tuple(desc, values, nulls));
+	argument = (Expr *) makeNullConst(RECORDOID, desc->tdtypmod, InvalidOid);
+	fmgr_info_cxt(F_JSONB_POPULATE_RECORD, populate, r->context);
+	fmgr_info_set_expr((Node *) makeFuncExpr(F_JSONB_POPULATE_RECORD, RECORDOID,
+											 list_make1(argument), InvalidOid, InvalidOid,
+											 COERCE_EXPLICIT_CALL), populate);
+	r->populate = populate;
+	MemoryContextSwitchTo(old);
+}
+
+void
+eg_rule_row_jsonb(EgRuleRow *r, Jsonb *row)
+{
+	HeapTupleData t;
+	HeapTupleHeader tuple;
+	int			i;
+
+	if (!JB_ROOT_IS_OBJECT(row))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("the row must be a JSON object"),
+				 errhint("Make one of a row with to_jsonb().")));
+	for (i = 0; i < r->columns->natts; i++)
+	{
+		const char *name = NameStr(TupleDescAttr(r->columns, i)->attname);
+		JsonbValue	v;
+
+		if (getKeyJsonValueFromContainer(&row->root, name, strlen(name), &v) == NULL)
+			no_column(r, name, NULL);
+	}
+	ExecClearTuple(r->slot);
+	if (r->columns->natts > 0)
+	{
+		if (r->populate == NULL)
+			prepare_populate(r);
+		tuple = DatumGetHeapTupleHeader(FunctionCall2(r->populate, r->empty,
+													  JsonbPGetDatum(row)));
+		t.t_len = HeapTupleHeaderGetDatumLength(tuple);
+		ItemPointerSetInvalid(&t.t_self);
+		t.t_tableOid = InvalidOid;
+		t.t_data = tuple;
+		heap_deform_tuple(&t, r->columns, r->slot->tts_values, r->slot->tts_isnull);
+	}
+	ExecStoreVirtualTuple(r->slot);
+}
