@@ -27,18 +27,13 @@
 
 #include <math.h>
 
-#include "algo/anomaly.h"
+#include "algo/anomaly_ensemble.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/json.h"
 #include "utils/jsonb.h"
 #include "utils/memutils.h"
 
-#define ENSEMBLE_FORMAT		1
-#define MAX_MEMBERS			16
-#define MAX_BYTES			(512 * 1024 * 1024)
-#define NQUANTILES			1001	/* 0, 0.1, ... 100 % of the training scores */
-#define BLOCK_ROWS			64
 #define RANK_THRESHOLD		0.95	/* of ranks, where nothing is said: the strangest twentieth */
 #define FENCE				1.5
 
@@ -49,30 +44,6 @@ typedef struct AnomalyEnsembleParams
 	const char *method;
 	double		contamination;	/* NaN: auto */
 } AnomalyEnsembleParams;
-
-typedef struct Member
-{
-	const EgAlgorithm *algorithm;
-	void	   *parsed;			/* NULL when loaded */
-	char	   *params;			/* JSON */
-	void	   *model;
-	double		median;			/* of the training scores */
-	double		strange;		/* score that becomes 0.5 */
-	double	   *quantile;		/* (NQUANTILES) of the training scores */
-} Member;
-
-typedef struct AnomalyEnsemble
-{
-	bool		ranks;
-	bool		largest;
-	int			nfeatures;
-	int			nmembers;
-	Member	   *members;
-	EgAnomalyFacts facts;
-	double	   *room;			/* (BLOCK_ROWS) not stored */
-} AnomalyEnsemble;
-
-extern const EgAlgorithm eg_anomaly_ensemble;
 
 static const char *const combine_words[] = {"calibrated", "rank", NULL};
 static const char *const method_words[] = {"mean", "max", NULL};
@@ -106,9 +77,8 @@ bad_members(const char *why)
 					 "{\"n_estimators\": 200}}, {\"algorithm\": \"autoencoder\"}]'.")));
 }
 
-/* A detector of that name, not an ensemble. */
-static const EgAlgorithm *
-find_detector(const char *name)
+const EgAlgorithm *
+eg_anomaly_detector(const char *name)
 {
 	int			i;
 
@@ -123,12 +93,12 @@ find_detector(const char *name)
 }
 
 static void
-add_member(AnomalyEnsemble *m, const char *name, const Jsonb *params)
+add_member(EgAnomalyEnsemble *m, const char *name, const Jsonb *params)
 {
-	Member	   *member = &m->members[m->nmembers++];
+	EgDetector *member = &m->members[m->nmembers++];
 	StringInfoData text;
 
-	member->algorithm = find_detector(name);
+	member->algorithm = eg_anomaly_detector(name);
 	if (member->algorithm == NULL)
 		bad_members(psprintf("names \"%s\", which is no detector of anomalies", name));
 	member->parsed = eg_params_parse(member->algorithm->params, member->algorithm->params_size,
@@ -140,7 +110,7 @@ add_member(AnomalyEnsemble *m, const char *name, const Jsonb *params)
 
 /* {"algorithm": "autoencoder", "params": {...}} */
 static void
-parse_member(AnomalyEnsemble *m, JsonbValue *v)
+parse_member(EgAnomalyEnsemble *m, JsonbValue *v)
 {
 	char	   *algorithm = NULL;
 	Jsonb	   *params = NULL;
@@ -172,12 +142,12 @@ parse_member(AnomalyEnsemble *m, JsonbValue *v)
 }
 
 static void
-make_members(AnomalyEnsemble *m, const AnomalyEnsembleParams *p)
+make_members(EgAnomalyEnsemble *m, const AnomalyEnsembleParams *p)
 {
 	int			n,
 				i;
 
-	m->members = palloc0(sizeof(Member) * MAX_MEMBERS);
+	m->members = palloc0(sizeof(EgDetector) * EG_ANOMALY_MEMBERS);
 	if (p->members == NULL)
 	{
 		add_member(m, "isolation_forest", NULL);
@@ -187,8 +157,8 @@ make_members(AnomalyEnsemble *m, const AnomalyEnsembleParams *p)
 	if (!JB_ROOT_IS_ARRAY(p->members) || JB_ROOT_IS_SCALAR(p->members))
 		bad_members("must be an array");
 	n = JB_ROOT_COUNT(p->members);
-	if (n < 1 || n > MAX_MEMBERS)
-		bad_members(psprintf("must have 1 to %d elements, not %d", MAX_MEMBERS, n));
+	if (n < 1 || n > EG_ANOMALY_MEMBERS)
+		bad_members(psprintf("must have 1 to %d elements, not %d", EG_ANOMALY_MEMBERS, n));
 	for (i = 0; i < n; i++)
 		parse_member(m, getIthJsonbValueFromContainer(&p->members->root, i));
 }
@@ -196,7 +166,7 @@ make_members(AnomalyEnsemble *m, const AnomalyEnsembleParams *p)
 static double
 ensemble_validation(const void *params, EgTask task)
 {
-	AnomalyEnsemble m = {0};
+	EgAnomalyEnsemble m = {0};
 	double		most = 0;
 	int			k;
 
@@ -219,7 +189,7 @@ static double
 rank_of(const double *q, double s)
 {
 	int			lo = 0,
-				hi = NQUANTILES,
+				hi = EG_ANOMALY_QUANTILES,
 				from,
 				to;
 
@@ -234,7 +204,7 @@ rank_of(const double *q, double s)
 			hi = middle;
 	}
 	from = lo;
-	hi = NQUANTILES;
+	hi = EG_ANOMALY_QUANTILES;
 	while (lo < hi)
 	{
 		int			middle = (lo + hi) / 2;
@@ -247,15 +217,15 @@ rank_of(const double *q, double s)
 	to = lo;
 	if (to == 0)
 		return 0;
-	if (from == NQUANTILES)
+	if (from == EG_ANOMALY_QUANTILES)
 		return 1;
 	if (from < to)
-		return (from + to - 1) / 2.0 / (NQUANTILES - 1);
-	return (from - 1 + (s - q[from - 1]) / (q[from] - q[from - 1])) / (NQUANTILES - 1);
+		return (from + to - 1) / 2.0 / (EG_ANOMALY_QUANTILES - 1);
+	return (from - 1 + (s - q[from - 1]) / (q[from] - q[from - 1])) / (EG_ANOMALY_QUANTILES - 1);
 }
 
 static double
-scaled(const AnomalyEnsemble *m, const Member *member, double s)
+scaled(const EgAnomalyEnsemble *m, const EgDetector *member, double s)
 {
 	double		width = member->strange - member->median;
 
@@ -268,9 +238,9 @@ scaled(const AnomalyEnsemble *m, const Member *member, double s)
 	return 1 / (1 + exp(-log(99) * Max(Min((s - member->strange) / width, 100), -100)));
 }
 
-/* Scores of n <= BLOCK_ROWS rows.  Neither allocates nor throws. */
+/* Scores of n <= EG_ANOMALY_BLOCK rows.  Neither allocates nor throws. */
 static void
-score_block(const AnomalyEnsemble *m, const float *x, Size n, double *out)
+score_block(const EgAnomalyEnsemble *m, const float *x, Size n, double *out)
 {
 	Size		i;
 	int			k;
@@ -279,7 +249,7 @@ score_block(const AnomalyEnsemble *m, const float *x, Size n, double *out)
 		out[i] = 0;
 	for (k = 0; k < m->nmembers; k++)
 	{
-		const Member *member = &m->members[k];
+		const EgDetector *member = &m->members[k];
 
 		member->algorithm->predict(member->model, x, n, m->room);
 		for (i = 0; i < n; i++)
@@ -302,16 +272,16 @@ by_size(const void *a, const void *b)
 
 /* The scale of a member, from its scores of the n training rows; they get sorted. */
 static void
-make_scale(Member *member, double *score, Size n, double contamination)
+make_scale(EgDetector *member, double *score, Size n, double contamination)
 {
 	double		q1,
 				q3;
 	int			i;
 
 	qsort(score, n, sizeof(double), by_size);
-	member->quantile = palloc(sizeof(double) * NQUANTILES);
-	for (i = 0; i < NQUANTILES; i++)
-		member->quantile[i] = score[(Size) rint((double) (n - 1) * i / (NQUANTILES - 1))];
+	member->quantile = palloc(sizeof(double) * EG_ANOMALY_QUANTILES);
+	for (i = 0; i < EG_ANOMALY_QUANTILES; i++)
+		member->quantile[i] = score[(Size) rint((double) (n - 1) * i / (EG_ANOMALY_QUANTILES - 1))];
 	member->median = score[(n - 1) / 2];
 	q1 = score[(n - 1) / 4];
 	q3 = score[(n - 1) * 3 / 4];
@@ -323,7 +293,7 @@ static void *
 ensemble_fit(const EgDataset *data, const void *params, EgRun *run)
 {
 	const AnomalyEnsembleParams *p = params;
-	AnomalyEnsemble *m = palloc0(sizeof(AnomalyEnsemble));
+	EgAnomalyEnsemble *m = palloc0(sizeof(EgAnomalyEnsemble));
 	Size		n = data->nfit + data->nvalid;
 	EgRun		quiet = *run;
 	double	   *score;
@@ -333,7 +303,7 @@ ensemble_fit(const EgDataset *data, const void *params, EgRun *run)
 	m->ranks = strcmp(p->combine, "rank") == 0;
 	m->largest = strcmp(p->method, "max") == 0;
 	m->nfeatures = data->x.ncols;
-	m->room = palloc(sizeof(double) * BLOCK_ROWS);
+	m->room = palloc(sizeof(double) * EG_ANOMALY_BLOCK);
 	make_members(m, p);
 	eg_check_memory(n * sizeof(double), run->memory_limit,
 					"training with algorithm \"anomaly_ensemble\"");
@@ -342,7 +312,7 @@ ensemble_fit(const EgDataset *data, const void *params, EgRun *run)
 	quiet.history = NULL;
 	for (k = 0; k < m->nmembers; k++)
 	{
-		Member	   *member = &m->members[k];
+		EgDetector *member = &m->members[k];
 
 		member->model = member->algorithm->fit(data, member->parsed, &quiet);
 		for (i = 0; i < n; i += EG_SCORE_BLOCK)
@@ -372,128 +342,6 @@ ensemble_fit(const EgDataset *data, const void *params, EgRun *run)
 }
 
 /* ----------
- * Stored form
- * ----------
- */
-
-static void
-ensemble_save(const void *model, EgWriter *w)
-{
-	const AnomalyEnsemble *m = model;
-	int			k,
-				i;
-
-	eg_put_u8(w, m->ranks);
-	eg_put_u8(w, m->largest);
-	eg_put_u32(w, m->nfeatures);
-	eg_anomaly_save(&m->facts, w);
-	eg_put_u32(w, m->nmembers);
-	for (k = 0; k < m->nmembers; k++)
-	{
-		const Member *member = &m->members[k];
-		EgWriter	own;
-
-		eg_put_string(w, member->algorithm->name);
-		eg_put_u32(w, member->algorithm->format);
-		eg_put_string(w, member->params);
-		eg_put_f64(w, member->median);
-		eg_put_f64(w, member->strange);
-		for (i = 0; i < NQUANTILES; i++)
-			eg_put_f64(w, member->quantile[i]);
-		eg_writer_init(&own);
-		member->algorithm->save(member->model, &own);
-		if ((Size) w->buf.len + own.buf.len > MAX_BYTES)
-			ereport(ERROR,
-					(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-					 errmsg("the members of the ensemble need %zu MB, more than %d",
-							((Size) w->buf.len + own.buf.len) / (1024 * 1024),
-							MAX_BYTES / (1024 * 1024)),
-					 errhint("Use fewer or smaller members.")));
-		eg_put_u32(w, own.buf.len);
-		eg_put_bytes(w, own.buf.data, own.buf.len);
-		pfree(own.buf.data);
-	}
-}
-
-static double
-get_score(EgReader *r)
-{
-	double		v = eg_get_f64(r);
-
-	if (!(v >= -1 && v <= 10))
-		eg_corrupted(r, "a score is out of range");
-	return v;
-}
-
-static void
-load_member(EgReader *r, AnomalyEnsemble *m, Member *member)
-{
-	char	   *name = eg_get_string(r);
-	uint32		format;
-	uint32		len;
-	EgReader	own;
-	int			i;
-
-	member->algorithm = name ? find_detector(name) : NULL;
-	if (member->algorithm == NULL)
-		eg_corrupted(r, "it has the unknown member \"%s\"", name ? name : "");
-	format = eg_get_u32(r);
-	if (format < 1 || format > (uint32) member->algorithm->format)
-		eg_corrupted(r, "the format of member \"%s\" is %u", name, format);
-	member->params = eg_get_string(r);
-	if (member->params == NULL)
-		eg_corrupted(r, "a member has no parameters");
-	member->median = get_score(r);
-	member->strange = get_score(r);
-	member->quantile = palloc(sizeof(double) * NQUANTILES);
-	for (i = 0; i < NQUANTILES; i++)
-	{
-		member->quantile[i] = get_score(r);
-		if (i > 0 && member->quantile[i] < member->quantile[i - 1])
-			eg_corrupted(r, "quantiles do not ascend");
-	}
-	len = eg_get_count(r, PG_UINT32_MAX, 1);
-	eg_reader_init(&own, eg_get_bytes(r, len), len, r->what);
-	member->model = member->algorithm->load(&own, (int) format);
-	if (own.pos != own.len)
-		eg_corrupted(r, "member \"%s\" has %zu bytes too many", name, own.len - own.pos);
-	if (member->algorithm->nfeatures(member->model) != m->nfeatures ||
-		member->algorithm->width(member->model) != 1)
-		eg_corrupted(r, "member \"%s\" does not fit the ensemble", name);
-}
-
-static void *
-ensemble_load(EgReader *r, int format)
-{
-	AnomalyEnsemble *m = palloc0(sizeof(AnomalyEnsemble));
-	uint8		flag;
-	int			k;
-
-	if (format != ENSEMBLE_FORMAT)
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("format %d of algorithm \"anomaly_ensemble\" is not supported", format),
-				 errhint("The model was written by a newer version of engage.")));
-	flag = eg_get_u8(r);
-	m->ranks = flag;
-	if (flag > 1 || (flag = eg_get_u8(r)) > 1)
-		eg_corrupted(r, "a flag is neither on nor off");
-	m->largest = flag;
-	m->nfeatures = (int) eg_get_u32(r);
-	if (m->nfeatures < 0)
-		eg_corrupted(r, "the number of features is out of range");
-	eg_anomaly_load(&m->facts, r);
-	m->nmembers = (int) eg_get_count(r, MAX_MEMBERS, NQUANTILES * sizeof(double));
-	if (m->nmembers < 1)
-		eg_corrupted(r, "it has no members");
-	m->members = palloc0(sizeof(Member) * m->nmembers);
-	m->room = palloc(sizeof(double) * BLOCK_ROWS);
-	for (k = 0; k < m->nmembers; k++)
-		load_member(r, m, &m->members[k]);
-	return m;
-}
-
-/* ----------
  * Use
  * ----------
  */
@@ -507,30 +355,115 @@ ensemble_width(const void *model)
 static int
 ensemble_nfeatures(const void *model)
 {
-	return ((const AnomalyEnsemble *) model)->nfeatures;
+	return ((const EgAnomalyEnsemble *) model)->nfeatures;
 }
 
 static void
 ensemble_predict(const void *model, const float *x, Size nrows, double *out)
 {
-	const AnomalyEnsemble *m = model;
+	const EgAnomalyEnsemble *m = model;
 	Size		i;
 
-	for (i = 0; i < nrows; i += BLOCK_ROWS)
-		score_block(m, x + i * m->nfeatures, Min(BLOCK_ROWS, nrows - i), out + i);
+	for (i = 0; i < nrows; i += EG_ANOMALY_BLOCK)
+		score_block(m, x + i * m->nfeatures, Min(EG_ANOMALY_BLOCK, nrows - i), out + i);
 }
 
 static double
 ensemble_threshold(const void *model)
 {
-	return ((const AnomalyEnsemble *) model)->facts.threshold;
+	return ((const EgAnomalyEnsemble *) model)->facts.threshold;
+}
+
+/* Exact contributions when every member has them. */
+static bool
+ensemble_explains(const void *model)
+{
+	const EgAnomalyEnsemble *m = model;
+	int			k;
+
+	for (k = 0; k < m->nmembers; k++)
+	{
+		const EgAlgorithm *a = m->members[k].algorithm;
+
+		if (a->explain == NULL || (a->explains && !a->explains(m->members[k].model)))
+			return false;
+	}
+	return true;
+}
+
+/*
+ * Contributions to a member's score on the common scale: those to its own score, times the
+ * slope of the line from the scaled base to the scaled score, as eg_link_contributions() does
+ * for a link.  out (nfeatures + 1); returns the scaled score.
+ */
+static double
+explain_member(const EgAnomalyEnsemble *m, const EgDetector *member, const float *x, double *own,
+			   double *out)
+{
+	const EgAlgorithm *a = member->algorithm;
+	EgLink		link = a->link ? a->link(member->model) : EG_LINK_IDENTITY;
+	double		base,
+				score,
+				step = 0,
+				slope;
+	int			j;
+
+	a->explain(member->model, x, 1, own);
+	a->predict(member->model, x, 1, &score);
+	eg_link_contributions(link, own, m->nfeatures, 1, 0, out);
+	base = scaled(m, member, out[m->nfeatures]);
+	for (j = 0; j < m->nfeatures; j++)
+		step += out[j];
+	slope = fabs(step) > 1e-9 ? (scaled(m, member, score) - base) / step : 0;
+	for (j = 0; j < m->nfeatures; j++)
+		out[j] *= slope;
+	out[m->nfeatures] = base;
+	return scaled(m, member, score);
+}
+
+/* The mean of the members' contributions, or those of the one that says most. */
+static void
+ensemble_explain(const void *model, const float *x, Size nrows, double *out)
+{
+	const EgAnomalyEnsemble *m = model;
+	Size		n = (Size) m->nfeatures + 1;
+	double	   *own = palloc(sizeof(double) * n);
+	double	   *scale = palloc(sizeof(double) * n);
+	Size		i,
+				j;
+	int			k;
+
+	for (i = 0; i < nrows; i++, x += m->nfeatures, out += n)
+	{
+		double		most = -1;
+
+		CHECK_FOR_INTERRUPTS();
+		memset(out, 0, sizeof(double) * n);
+		for (k = 0; k < m->nmembers; k++)
+		{
+			double		score = explain_member(m, &m->members[k], x, own, scale);
+
+			if (!m->largest)
+			{
+				for (j = 0; j < n; j++)
+					out[j] += scale[j] / m->nmembers;
+			}
+			else if (score > most)
+			{
+				most = score;
+				memcpy(out, scale, sizeof(double) * n);
+			}
+		}
+	}
+	pfree(own);
+	pfree(scale);
 }
 
 /* The mean of the members' shares; those that know none have no say. */
 static void
 ensemble_importance(const void *model, double *out)
 {
-	const AnomalyEnsemble *m = model;
+	const EgAnomalyEnsemble *m = model;
 	double	   *own = palloc(sizeof(double) * Max(m->nfeatures, 1));
 	int			k,
 				j;
@@ -538,7 +471,7 @@ ensemble_importance(const void *model, double *out)
 	memset(out, 0, sizeof(double) * m->nfeatures);
 	for (k = 0; k < m->nmembers; k++)
 	{
-		const Member *member = &m->members[k];
+		const EgDetector *member = &m->members[k];
 		double		sum = 0;
 
 		if (member->algorithm->importance == NULL)
@@ -555,7 +488,7 @@ ensemble_importance(const void *model, double *out)
 static void
 ensemble_describe(const void *model, StringInfo json)
 {
-	const AnomalyEnsemble *m = model;
+	const EgAnomalyEnsemble *m = model;
 	int			k;
 
 	appendStringInfo(json, "\"combine\": \"%s\", \"method\": \"%s\", \"members\": [",
@@ -571,25 +504,27 @@ ensemble_describe(const void *model, StringInfo json)
 static void
 ensemble_estimate(const void *model, StringInfo json)
 {
-	eg_anomaly_estimate(&((const AnomalyEnsemble *) model)->facts, json);
+	eg_anomaly_estimate(&((const EgAnomalyEnsemble *) model)->facts, json);
 }
 
 const EgAlgorithm eg_anomaly_ensemble = {
 	.name = "anomaly_ensemble",
 	.summary = "several detectors of anomalies as one, on a common scale",
 	.tasks = EG_TASK_BIT(EG_ANOMALY),
-	.format = ENSEMBLE_FORMAT,
+	.format = EG_ANOMALY_ENSEMBLE_FORMAT,
 	.roles_optional = EG_ROLE_BIT(EG_ROLE_TARGET),
 	.flags = EG_MISSING_OK | EG_CATEGORIES_OK,
 	.params = ensemble_params,
 	.params_size = sizeof(AnomalyEnsembleParams),
 	.validation = ensemble_validation,
 	.fit = ensemble_fit,
-	.save = ensemble_save,
-	.load = ensemble_load,
+	.save = eg_anomaly_ensemble_save,
+	.load = eg_anomaly_ensemble_load,
 	.width = ensemble_width,
 	.nfeatures = ensemble_nfeatures,
 	.predict = ensemble_predict,
+	.explain = ensemble_explain,
+	.explains = ensemble_explains,
 	.importance = ensemble_importance,
 	.describe = ensemble_describe,
 	.estimate = ensemble_estimate,

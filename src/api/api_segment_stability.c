@@ -17,6 +17,7 @@
 
 #include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
 #include "utils/memutils.h"
 
 #include "algo/validity.h"
@@ -102,6 +103,25 @@ best_jaccard(const double *table, int na, int nb, double *out)
 	pfree(columns);
 }
 
+/* The parameters, with as many segments as the model has, if it may choose their number. */
+static Jsonb *
+same_number(const EgAlgorithm *algorithm, const char *params, int k)
+{
+	const EgParam *p;
+
+	for (p = algorithm->params; p->name; p++)
+	{
+		if (strcmp(p->name, "k") == 0)
+		{
+			Datum		was = JsonbPGetDatum(eg_json_parse(params));
+			Datum		is = JsonbPGetDatum(eg_json_parse(psprintf("{\"k\": %d}", k)));
+
+			return DatumGetJsonbP(DirectFunctionCall2(jsonb_concat, was, is));
+		}
+	}
+	return eg_json_parse(params);
+}
+
 /* Learn from n rows drawn with replacement, compare on all rows. */
 static void
 one_round(const EgScored *s, const int *own, uint64 stream, EgRun *run, Stability *all)
@@ -111,7 +131,8 @@ one_round(const EgScored *s, const int *own, uint64 stream, EgRun *run, Stabilit
 	int			ncols = s->schema->nfeatures;
 	EgDataset	data = {0};
 	void	   *params = eg_params_parse(algorithm->params, algorithm->params_size,
-										 eg_json_parse(a->params), algorithm->name);
+										 same_number(algorithm, a->params, s->width),
+										 algorithm->name);
 	void	   *model;
 	double	   *out;
 	double	   *table;

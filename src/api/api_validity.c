@@ -333,10 +333,7 @@ clustering(Rows *s, EgClustering *c)
 		return false;
 	s = memcpy(palloc(VARSIZE(s)), s, VARSIZE(s));
 
-	/* by key, so that sums do not depend on the order of the rows */
-	qsort(s->rows, s->n, ROW_BYTES(s->ncols), by_key);
-	if (s->sample > 0)
-		s->n = Min(s->n, s->sample);
+	rows_thin(s);
 	segments = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(uint64) * s->n);
 	label = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(int32) * s->n);
 	x = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(float) * s->n * s->ncols);

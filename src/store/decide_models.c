@@ -313,7 +313,8 @@ run_model(EgDecider *d, ModelWork *w, EgLayerResult *r)
 	score = Max(0, Min(100, score));
 	appendStringInfo(&r->detail, "%.4g", score);
 	w->scorer = s;
-	if (score >= p->explain_from)
+	if (score >= p->explain_from && w->m->explain != 0 &&
+		(w->m->explain > 0 || eg_artifact_explains(s->used)))
 		why = explain(d, w, factor * sign, r);
 	appendStringInfoChar(&r->detail, '}');
 	if (p->nbands < 2 || score >= p->bands[1].from)

@@ -70,6 +70,7 @@ typedef struct EgPolicyModel
 	double		weight;
 	char	   *class;			/* label, or NULL */
 	bool		scaled;
+	int			explain;		/* 1: always, 0: never, -1: where it takes no sampling */
 	double		low,			/* outputs that are 0 and 100 */
 				high;
 } EgPolicyModel;

@@ -38,7 +38,7 @@ static const char *const layer_members[] = {"name", "rules", "velocity", "models
 "limits", "at", "amount", "lat", "lon", "score", "weight", "combine", "on_error", NULL};
 static const char *const rule_members[] = {"name", "when", "score", "stop", "action", "reason",
 NULL};
-static const char *const model_members[] = {"model", "weight", "class", "scale", NULL};
+static const char *const model_members[] = {"model", "weight", "class", "scale", "explain", NULL};
 static const char *const limit_members[] = {"max", "score", NULL};
 static const char *const band_members[] = {"from", "action", NULL};
 static const char *const explain_members[] = {"from", "features", NULL};
@@ -383,6 +383,13 @@ parse_models(EgLayer *l, const JsonbContainer *object, const char *what)
 							   l->combine == EG_COMBINE_NOISY_OR ? 1 : 1e9);
 		m->class = get_text(o, place, "class", 1024, false);
 		m->high = 1;
+		m->explain = -1;
+		if (get(o, "explain", &v))
+		{
+			if (v.type != jbvBool)
+				must_be(place, "explain", "true or false");
+			m->explain = v.val.boolean;
+		}
 		if (!get(o, "scale", &v))
 			continue;
 		m->scaled = true;

@@ -152,11 +152,16 @@ insert_row(const EgTrackerSpec *spec, Oid rollup)
 	char	   *user = GetUserNameFromId(GetUserId(), false);
 
 	eg_visit_begin(&v);
-	if (eg_visit_write("SELECT 1 FROM engage.velocity_tracker WHERE name = $1", "t",
+	if (eg_visit_write("SELECT c.oid IS NULL FROM engage.velocity_tracker t"
+					   " LEFT JOIN pg_class c ON c.oid = t.source WHERE t.name = $1", "t",
 					   spec->name) > 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_DUPLICATE_OBJECT),
-				 errmsg("velocity tracker \"%s\" already exists", spec->name)));
+				 errmsg("velocity tracker \"%s\" already exists", spec->name),
+				 eg_visit_bool(0, 1) ?
+				 errdetail("The table that it tracked has been dropped.") : 0,
+				 errhint("SELECT engage_velocity_untrack('%s') removes it and its rollup.",
+						 spec->name)));
 	if (OidIsValid(rollup))
 		eg_visit_write("INSERT INTO engage.velocity_tracker (name, source, rollup, key, at, amount,"
 					   " lat, lon, created_by) VALUES ($1, $2::oid, $3::oid, $4, $5, $6, $7, $8, $9)",

@@ -31,7 +31,14 @@ SELECT engage_auc(tenth, diagnosis = 'malignant') > least(engage_auc(f, diagnosi
 FROM scored JOIN w USING (id);
 SELECT version, metrics->>'threshold' AS threshold FROM engage.versions WHERE model = 'pair' AND version IN ('1.1.0', '1.3.0') ORDER BY 1;
 
--- why, by sampled Shapley values
+-- why: exact where all members have contributions, else sampled; as much as the members say, scaled
+SELECT model, bool_and(error IS NOT NULL) AS sampled, max(abs(base + total - prediction)) < 1e-9 AS adds_up
+FROM (SELECT m AS model, e.prediction, e.base, sum(e.contribution) AS total, max(e.error) AS error
+	FROM w, unnest('{both,pair@1.3.0}'::text[]) m, engage_explain(m, w) e WHERE w.id IN (10, 20) GROUP BY w.id, m, e.prediction, e.base) s GROUP BY 1 ORDER BY 1;
+SELECT version FROM engage_train('alone', 'w', key => 'id', exclude => '{diagnosis}', algorithm => 'anomaly_ensemble',
+	params => '{"members": [{"algorithm": "isolation_forest"}], "contamination": 0.1}');
+SELECT max(abs(a.contribution / nullif(a.prediction - a.base, 0) - f.contribution / nullif(f.prediction - f.base, 0))) < 1e-6 AS in_proportion
+FROM w, engage_explain('alone', w) a JOIN engage_explain('forest', w) f USING (feature) WHERE w.id IN (10, 20, 30);
 SELECT max(abs(base + total - prediction)) < 1e-9 AS adds_up FROM (SELECT e.prediction, e.base, sum(e.contribution) AS total
 	FROM w, engage_explain('both', w) e WHERE w.id IN (10, 20) GROUP BY w.id, e.prediction, e.base) s;
 SELECT feature FROM engage_explain('both', (SELECT to_jsonb(w) || '{"mean_radius": 900}' FROM w WHERE id = 20)) ORDER BY contribution DESC LIMIT 1;
