@@ -28,6 +28,7 @@
 #include <math.h>
 
 #include "algo/anomaly_ensemble.h"
+#include "base/compat.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/json.h"

@@ -223,7 +223,6 @@ autoencoder_save(const void *model, EgWriter *w)
 	const EgAutoencoder *m = model;
 	const EgMlpModel *net = &m->net;
 	int			l,
-				i,
 				j;
 
 	eg_put_u8(w, (uint8) net->activation);
@@ -240,82 +239,21 @@ autoencoder_save(const void *model, EgWriter *w)
 	eg_put_u32(w, net->nlayers);
 	for (l = 0; l < net->nlayers - 1; l++)
 		eg_put_u32(w, net->layers[l].nout);
-	for (l = 0; l < net->nlayers; l++)
-	{
-		const EgMlpLayer *layer = &net->layers[l];
-
-		for (i = 0; i < layer->nin; i++)
-			eg_put_f32_array(w, layer->w + (Size) i * layer->ld, layer->nout);
-		eg_put_f32_array(w, layer->b, layer->nout);
-	}
-}
-
-static uint32
-get_number(EgReader *r, uint32 min, uint32 max, const char *what)
-{
-	uint32		v = eg_get_u32(r);
-
-	if (v < min || v > max)
-		eg_corrupted(r, "%s is out of range: %u", what, v);
-	return v;
-}
-
-static double
-get_error(EgReader *r, double least)
-{
-	double		v = eg_get_f64(r);
-
-	if (!(v >= least && v <= DBL_MAX))
-		eg_corrupted(r, "an error is out of range");
-	return v;
-}
-
-/* n numbers that have to be finite. */
-static void
-get_floats(EgReader *r, float *v, Size n)
-{
-	Size		i;
-
-	eg_get_f32_array(r, v, n);
-	for (i = 0; i < n; i++)
-	{
-		if (!isfinite(v[i]))
-			eg_corrupted(r, "a weight is not a finite number");
-	}
+	eg_mlp_layers_save(net, w);
 }
 
 static void
 load_layers(EgReader *r, EgMlpModel *net)
 {
 	int			width[EG_MLP_MAX_LAYERS + 2];
-	int			nlayers = (int) get_number(r, 1, EG_MLP_MAX_LAYERS + 1, "number of layers");
-	Size		left;
-	int			l,
-				i;
+	int			nlayers = (int) eg_get_u32_within(r, 1, EG_MLP_MAX_LAYERS + 1,
+												  "number of layers");
+	int			l;
 
 	width[0] = width[nlayers] = Max(net->prep->width, 1);
 	for (l = 0; l < nlayers - 1; l++)
-		width[l + 1] = (int) get_number(r, 1, EG_MLP_MAX_WIDTH, "width of a layer");
-
-	/* the weights have to be there before room is made for them */
-	left = (r->len - r->pos) / sizeof(float);
-	for (l = 0; l < nlayers; l++)
-	{
-		Size		n = ((Size) width[l] + 1) * width[l + 1];
-
-		if (left < n)
-			eg_corrupted(r, "too few bytes for the weights of layer %d", l + 1);
-		left -= n;
-	}
-	eg_mlp_layers_new(net, nlayers, width);
-	for (l = 0; l < nlayers; l++)
-	{
-		EgMlpLayer *layer = &net->layers[l];
-
-		for (i = 0; i < layer->nin; i++)
-			get_floats(r, layer->w + (Size) i * layer->ld, layer->nout);
-		get_floats(r, layer->b, layer->nout);
-	}
+		width[l + 1] = (int) eg_get_u32_within(r, 1, EG_MLP_MAX_WIDTH, "width of a layer");
+	eg_mlp_layers_load(r, net, nlayers, width);
 }
 
 static void *
@@ -337,19 +275,19 @@ autoencoder_load(EgReader *r, int format)
 	net->activation = (EgMlpActivation) activation;
 	net->task = EG_REGRESSION;
 	net->scale = 1;
-	net->epochs = (int) get_number(r, 0, PG_INT32_MAX, "number of epochs");
-	net->best_epoch = (int) get_number(r, 0, net->epochs, "best epoch");
+	net->epochs = (int) eg_get_u32_within(r, 0, PG_INT32_MAX, "number of epochs");
+	net->best_epoch = (int) eg_get_u32_within(r, 0, net->epochs, "best epoch");
 	net->loss = eg_get_f64(r);
 	net->valid_loss = eg_get_f64(r);
-	m->half = get_error(r, LEAST_HALF);
-	m->mean_error = get_error(r, 0);
+	m->half = eg_get_f64_within(r, LEAST_HALF, DBL_MAX, "an error");
+	m->mean_error = eg_get_f64_within(r, 0, DBL_MAX, "an error");
 	eg_anomaly_load(&m->facts, r);
 	net->prep = eg_prep_load(r);
 	if ((r->len - r->pos) / sizeof(double) < (Size) net->prep->ncols)
 		eg_corrupted(r, "too few bytes for the errors of %d features", net->prep->ncols);
 	m->expected = palloc(Max(net->prep->ncols, 1) * sizeof(double));
 	for (j = 0; j < net->prep->ncols; j++)
-		m->expected[j] = get_error(r, 0);
+		m->expected[j] = eg_get_f64_within(r, 0, DBL_MAX, "an error");
 	load_layers(r, net);
 	make_room(m);
 	return m;

@@ -19,6 +19,7 @@
 
 #include "algo/autoencoder.h"
 #include "base/blas.h"
+#include "base/compat.h"
 #include "base/history.h"
 #include "base/random.h"
 #include "miscadmin.h"
@@ -87,21 +88,6 @@ layer_widths(const EgAutoencoderParams *p, int width, int *nlayers)
 	w[n + 1] = width;
 	*nlayers = n + 1;
 	return w;
-}
-
-static void
-shuffle(Size *rows, Size n, uint64 key)
-{
-	Size		i;
-
-	for (i = n; i > 1; i--)
-	{
-		Size		j = (Size) eg_random_below(key, i, i);
-		Size		row = rows[j];
-
-		rows[j] = rows[i - 1];
-		rows[i - 1] = row;
-	}
 }
 
 static void pg_attribute_noreturn()
@@ -176,7 +162,8 @@ train_epoch(Trainer *t, int epoch)
 	Size		from = 0;
 	Size		b;
 
-	shuffle(t->order, nrows, eg_random_stream(eg_random_stream(seed, STREAM_SHUFFLE), epoch));
+	eg_mlp_shuffle(t->order, nrows,
+				   eg_random_stream(eg_random_stream(seed, STREAM_SHUFFLE), epoch));
 	for (b = 0; b < nbatches; b++)
 	{
 		int			n = (int) (each + (b < longer));

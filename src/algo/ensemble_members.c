@@ -10,6 +10,7 @@
 #include <math.h>
 
 #include "algo/ensemble.h"
+#include "base/compat.h"
 #include "utils/builtins.h"
 
 const EgAlgorithm *

@@ -22,6 +22,7 @@
 
 #include "algo/gaussian_em.h"
 #include "algo/kmeans.h"
+#include "base/compat.h"
 #include "base/linalg.h"
 #include "base/parallel.h"
 #include "base/random.h"

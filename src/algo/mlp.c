@@ -85,12 +85,53 @@ mlp_update(void *model, const EgDataset *data, EgRun *run)
 	eg_mlp_train_on(model, data, run);
 }
 
+void
+eg_mlp_layers_save(const EgMlpModel *m, EgWriter *w)
+{
+	int			l;
+	int			i;
+
+	for (l = 0; l < m->nlayers; l++)
+	{
+		const EgMlpLayer *layer = &m->layers[l];
+
+		for (i = 0; i < layer->nin; i++)
+			eg_put_f32_array(w, layer->w + (Size) i * layer->ld, layer->nout);
+		eg_put_f32_array(w, layer->b, layer->nout);
+	}
+}
+
+void
+eg_mlp_layers_load(EgReader *r, EgMlpModel *m, int nlayers, const int *width)
+{
+	Size		left = (r->len - r->pos) / sizeof(float);
+	int			l;
+	int			i;
+
+	for (l = 0; l < nlayers; l++)
+	{
+		Size		n = ((Size) width[l] + 1) * width[l + 1];
+
+		if (left < n)
+			eg_corrupted(r, "too few bytes for the weights of layer %d", l + 1);
+		left -= n;
+	}
+	eg_mlp_layers_new(m, nlayers, width);
+	for (l = 0; l < nlayers; l++)
+	{
+		EgMlpLayer *layer = &m->layers[l];
+
+		for (i = 0; i < layer->nin; i++)
+			eg_get_f32_finite(r, layer->w + (Size) i * layer->ld, layer->nout, "a weight");
+		eg_get_f32_finite(r, layer->b, layer->nout, "a weight");
+	}
+}
+
 static void
 mlp_save(const void *model, EgWriter *w)
 {
 	const EgMlpModel *m = model;
 	int			l;
-	int			i;
 
 	eg_put_u8(w, (uint8) m->task);
 	eg_put_u32(w, m->nclasses);
@@ -114,48 +155,7 @@ mlp_save(const void *model, EgWriter *w)
 	for (l = 0; l < m->nlayers; l++)
 		eg_put_u32(w, m->layers[l].nout);
 	eg_put_f32_array(w, m->deviation, m->layers[0].nin);
-	for (l = 0; l < m->nlayers; l++)
-	{
-		const EgMlpLayer *layer = &m->layers[l];
-
-		for (i = 0; i < layer->nin; i++)
-			eg_put_f32_array(w, layer->w + (Size) i * layer->ld, layer->nout);
-		eg_put_f32_array(w, layer->b, layer->nout);
-	}
-}
-
-/* n numbers that have to be finite. */
-static void
-get_floats(EgReader *r, float *v, Size n)
-{
-	Size		i;
-
-	eg_get_f32_array(r, v, n);
-	for (i = 0; i < n; i++)
-	{
-		if (!isfinite(v[i]))
-			eg_corrupted(r, "a weight is not a finite number");
-	}
-}
-
-static uint32
-get_number(EgReader *r, uint32 min, uint32 max, const char *what)
-{
-	uint32		v = eg_get_u32(r);
-
-	if (v < min || v > max)
-		eg_corrupted(r, "%s is out of range: %u", what, v);
-	return v;
-}
-
-static double
-get_real(EgReader *r, double min, double max, const char *what)
-{
-	double		v = eg_get_f64(r);
-
-	if (!(v >= min && v <= max))
-		eg_corrupted(r, "%s is out of range", what);
-	return v;
+	eg_mlp_layers_save(m, w);
 }
 
 /* Everything before the layers. */
@@ -168,7 +168,7 @@ load_facts(EgReader *r, EgMlpModel *m)
 	if (task != EG_REGRESSION && task != EG_BINARY && task != EG_MULTICLASS)
 		eg_corrupted(r, "unknown task %d", task);
 	m->task = (EgTask) task;
-	m->nclasses = (int) get_number(r, 0, EG_MLP_MAX_WIDTH, "number of classes");
+	m->nclasses = (int) eg_get_u32_within(r, 0, EG_MLP_MAX_WIDTH, "number of classes");
 	if (task == EG_REGRESSION ? m->nclasses != 0 :
 		task == EG_BINARY ? m->nclasses != 2 : m->nclasses < 2)
 		eg_corrupted(r, "number of classes does not suit the task");
@@ -176,22 +176,22 @@ load_facts(EgReader *r, EgMlpModel *m)
 	if (flag >= EG_MLP_NACTIVATIONS)
 		eg_corrupted(r, "unknown activation %d", flag);
 	m->activation = (EgMlpActivation) flag;
-	m->center = get_real(r, -DBL_MAX, DBL_MAX, "center");
-	m->scale = get_real(r, DBL_MIN, DBL_MAX, "scale");
-	m->epochs = (int) get_number(r, 0, PG_INT32_MAX, "number of epochs");
-	m->best_epoch = (int) get_number(r, 0, m->epochs, "best epoch");
+	m->center = eg_get_f64_within(r, -DBL_MAX, DBL_MAX, "center");
+	m->scale = eg_get_f64_within(r, DBL_MIN, DBL_MAX, "scale");
+	m->epochs = (int) eg_get_u32_within(r, 0, PG_INT32_MAX, "number of epochs");
+	m->best_epoch = (int) eg_get_u32_within(r, 0, m->epochs, "best epoch");
 	m->loss = eg_get_f64(r);
 	m->valid_loss = eg_get_f64(r);
-	m->updates = (int) get_number(r, 0, PG_INT32_MAX, "number of updates");
+	m->updates = (int) eg_get_u32_within(r, 0, PG_INT32_MAX, "number of updates");
 	flag = eg_get_u8(r);
 	if (flag > 1)
 		eg_corrupted(r, "batch normalization is neither on nor off");
 	m->batch_norm = flag;
-	m->dropout = get_real(r, 0, 0.95, "dropout");
-	m->learning_rate = get_real(r, 0, 100, "learning rate");
-	m->weight_decay = get_real(r, 0, 100, "weight decay");
-	m->batch_size = (int) get_number(r, 1, 65536, "batch size");
-	m->update_epochs = (int) get_number(r, 1, 100000, "number of epochs");
+	m->dropout = eg_get_f64_within(r, 0, 0.95, "dropout");
+	m->learning_rate = eg_get_f64_within(r, 0, 100, "learning rate");
+	m->weight_decay = eg_get_f64_within(r, 0, 100, "weight decay");
+	m->batch_size = (int) eg_get_u32_within(r, 1, 65536, "batch size");
+	m->update_epochs = (int) eg_get_u32_within(r, 1, 100000, "number of epochs");
 }
 
 static void *
@@ -200,9 +200,7 @@ mlp_load(EgReader *r, int format)
 	EgMlpModel *m = palloc0(sizeof(EgMlpModel));
 	int			width[EG_MLP_MAX_LAYERS + 2];
 	int			nlayers;
-	Size		left;
 	int			l;
-	int			i;
 
 	if (format != MLP_FORMAT)
 		ereport(ERROR,
@@ -212,37 +210,19 @@ mlp_load(EgReader *r, int format)
 
 	load_facts(r, m);
 	m->prep = eg_prep_load(r);
-	nlayers = (int) get_number(r, 1, EG_MLP_MAX_LAYERS + 1, "number of layers");
+	nlayers = (int) eg_get_u32_within(r, 1, EG_MLP_MAX_LAYERS + 1, "number of layers");
 	width[0] = Max(m->prep->width, 1);
 	for (l = 0; l < nlayers; l++)
-		width[l + 1] = (int) get_number(r, 1, EG_MLP_MAX_WIDTH, "width of a layer");
+		width[l + 1] = (int) eg_get_u32_within(r, 1, EG_MLP_MAX_WIDTH, "width of a layer");
 	if (width[nlayers] != (m->task == EG_MULTICLASS ? m->nclasses : 1))
 		eg_corrupted(r, "number of outputs does not suit the task");
 
-	/* the weights have to be there before room is made for them */
-	left = (r->len - r->pos) / sizeof(float);
-	if (left < width[0])
+	/* they have to be there before room is made for them */
+	if ((r->len - r->pos) / sizeof(float) < (Size) width[0])
 		eg_corrupted(r, "too few bytes for the input's columns");
-	left -= width[0];
-	for (l = 0; l < nlayers; l++)
-	{
-		Size		n = ((Size) width[l] + 1) * width[l + 1];
-
-		if (left < n)
-			eg_corrupted(r, "too few bytes for the weights of layer %d", l + 1);
-		left -= n;
-	}
 	m->deviation = MemoryContextAllocHuge(CurrentMemoryContext, width[0] * sizeof(float));
-	get_floats(r, m->deviation, width[0]);
-	eg_mlp_layers_new(m, nlayers, width);
-	for (l = 0; l < nlayers; l++)
-	{
-		EgMlpLayer *layer = &m->layers[l];
-
-		for (i = 0; i < layer->nin; i++)
-			get_floats(r, layer->w + (Size) i * layer->ld, layer->nout);
-		get_floats(r, layer->b, layer->nout);
-	}
+	eg_get_f32_finite(r, m->deviation, width[0], "a deviation");
+	eg_mlp_layers_load(r, m, nlayers, width);
 	return m;
 }
 

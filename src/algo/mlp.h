@@ -90,6 +90,10 @@ typedef struct EgMlpModel
 /* Layers of these widths (nlayers + 1 of them, input first), weights zero; and scratch. */
 extern void eg_mlp_layers_new(EgMlpModel *m, int nlayers, const int *width);
 
+/* Weights and biases, layer after layer; reading checks the bytes, then makes the layers. */
+extern void eg_mlp_layers_save(const EgMlpModel *m, EgWriter *w);
+extern void eg_mlp_layers_load(EgReader *r, EgMlpModel *m, int nlayers, const int *width);
+
 /* Predictions of n rows; neither allocates nor throws. */
 extern void eg_mlp_score(const EgMlpModel *m, const float *x, Size n, double *out);
 
@@ -176,6 +180,9 @@ extern bool eg_mlp_net_store(const EgMlpNet *net, EgMlpModel *m);
 extern void eg_mlp_net_fetch(EgMlpNet *net, const EgMlpModel *m);
 
 /* ---- training (mlp_train.c) ---- */
+
+/* Put rows into another order, which the key says. */
+extern void eg_mlp_shuffle(Size *rows, Size n, uint64 key);
 
 extern EgMlpModel *eg_mlp_train(const EgDataset *data, const EgMlpParams *p, EgRun *run);
 extern void eg_mlp_train_on(EgMlpModel *m, const EgDataset *data, EgRun *run);

@@ -212,8 +212,8 @@ load_batch(Trainer *t, const Size *rows, int n)
 	}
 }
 
-static void
-shuffle(Size *rows, Size n, uint64 key)
+void
+eg_mlp_shuffle(Size *rows, Size n, uint64 key)
 {
 	Size		i;
 
@@ -252,7 +252,8 @@ train_epoch(Trainer *t, int epoch, uint64 seed)
 	Size		from = 0;
 	Size		b;
 
-	shuffle(t->rows, t->nrows, eg_random_stream(eg_random_stream(seed, STREAM_SHUFFLE), epoch));
+	eg_mlp_shuffle(t->rows, t->nrows,
+				   eg_random_stream(eg_random_stream(seed, STREAM_SHUFFLE), epoch));
 	for (b = 0; b < nbatches; b++)
 	{
 		int			n = (int) (each + (b < longer));
@@ -480,12 +481,10 @@ eg_mlp_train(const EgDataset *data, const EgMlpParams *p, EgRun *run)
 	int			i;
 
 	if (p->layers.n > EG_MLP_MAX_LAYERS)
-		ereport(
-			ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg(
-				 "parameter \"layers\" of algorithm \"mlp\" must have at most %d numbers, not %d",
-				 EG_MLP_MAX_LAYERS, p->layers.n)));
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("parameter \"layers\" of algorithm \"mlp\" must have at most %d numbers, "
+						"not %d", EG_MLP_MAX_LAYERS, p->layers.n)));
 	scratch = AllocSetContextCreate(model_context, "engage mlp", ALLOCSET_DEFAULT_SIZES);
 	MemoryContextSwitchTo(scratch);
 	trainer_init(&t, data, run);

@@ -24,6 +24,7 @@
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
+#include "base/compat.h"
 #include "store/decide.h"
 
 PG_FUNCTION_INFO_V1(engage_decide_row);

@@ -18,6 +18,7 @@
 #include "api/evaluate.h"
 #include "api/recipe.h"
 #include "api/result.h"
+#include "base/compat.h"
 #include "engage.h"
 #include "eval/dependence.h"
 #include "store/explain.h"

@@ -22,6 +22,7 @@
 #include "utils/array.h"
 
 #include "api/drift.h"
+#include "api/state.h"
 #include "base/distribution.h"
 #include "base/random.h"
 #include "eval/sketch.h"
@@ -82,14 +83,6 @@ counts_of(Counts *c, int side)
 	return c->v + c->nedges + side * (c->nedges + 2);
 }
 
-static void pg_attribute_noreturn()
-invalid_state(void)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("invalid state of an aggregate of engage")));
-}
-
 /* An empty state with room for so many numbers on each side. */
 static Samples *
 make_samples(int size0, int size1, int nbins)
@@ -106,20 +99,15 @@ make_samples(int size0, int size1, int nbins)
 	return s;
 }
 
-/* The argument as a state, aligned; NULL for the empty one that an aggregate starts with. */
+/* The argument as a state of either kind; NULL for the empty one. */
 static void *
 state_argument(FunctionCallInfo fcinfo, int place)
 {
-	struct varlena *p = PG_DETOAST_DATUM(PG_GETARG_DATUM(place));
-	Size		size = VARSIZE(p);
+	void	   *state = eg_state_argument(fcinfo, place);
 
-	if (size == VARHDRSZ)
-		return NULL;
-	if ((uintptr_t) p % MAXIMUM_ALIGNOF != 0)
-		p = memcpy(palloc(size), p, size);
-	if (size < offsetof(Counts, v))
-		invalid_state();
-	return p;
+	if (state && VARSIZE(state) < offsetof(Counts, v))
+		eg_state_invalid();
+	return state;
 }
 
 static inline bool
@@ -151,11 +139,11 @@ check_samples(void *state)
 
 	if (!samples_fit(s) || s->nbins < 2 || s->nbins > MAX_BINS || s->missing[0] < 0 ||
 		s->missing[1] < 0)
-		invalid_state();
+		eg_state_invalid();
 	for (side = 0; side < 2; side++)
 	{
 		if (!eg_sketch_valid(sketch(s, side), EG_SKETCH_BYTES(sketch(s, side)->size)))
-			invalid_state();
+			eg_state_invalid();
 	}
 	return s;
 }
@@ -168,11 +156,11 @@ check_counts(void *state)
 
 	if (c->magic != COUNTS_MAGIC || c->nedges < 1 || c->nedges > MAX_BINS ||
 		COUNTS_BYTES(c->nedges) != VARSIZE(c))
-		invalid_state();
+		eg_state_invalid();
 	for (i = 0; i < 2 * (c->nedges + 2); i++)
 	{
 		if (!(counts_of(c, 0)[i] >= 0))
-			invalid_state();
+			eg_state_invalid();
 	}
 	return c;
 }
@@ -205,8 +193,6 @@ engage_drift_accum(PG_FUNCTION_ARGS)
 	EgSketch   *to;
 	int			side;
 
-	if (PG_ARGISNULL(0))
-		invalid_state();
 	if (PG_ARGISNULL(2))
 		PG_RETURN_DATUM(PG_GETARG_DATUM(0));
 	s = state_argument(fcinfo, 0);
@@ -218,7 +204,7 @@ engage_drift_accum(PG_FUNCTION_ARGS)
 		s = check_samples(memcpy(palloc(VARSIZE(s)), s, VARSIZE(s)));
 	}
 	else if (unlikely(!samples_fit(s)))
-		invalid_state();
+		eg_state_invalid();
 	if (unlikely(PG_NARGS() > 3 && (PG_ARGISNULL(3) || PG_GETARG_INT32(3) != s->nbins)))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -291,8 +277,6 @@ engage_drift_accum_edges(PG_FUNCTION_ARGS)
 	int			low = 0,
 				high;
 
-	if (PG_ARGISNULL(0))
-		invalid_state();
 	if (PG_ARGISNULL(2))
 		PG_RETURN_DATUM(PG_GETARG_DATUM(0));
 	c = state_argument(fcinfo, 0);
@@ -308,7 +292,7 @@ engage_drift_accum_edges(PG_FUNCTION_ARGS)
 		c = check_counts(memcpy(palloc(VARSIZE(c)), c, VARSIZE(c)));
 	else if (unlikely(c->magic != COUNTS_MAGIC || c->nedges < 1 || c->nedges > MAX_BINS ||
 					  COUNTS_BYTES(c->nedges) != VARSIZE(c)))
-		invalid_state();
+		eg_state_invalid();
 	counts = counts_of(c, PG_GETARG_BOOL(2));
 	if (PG_ARGISNULL(1) || isnan(v = PG_GETARG_FLOAT8(1)))
 	{

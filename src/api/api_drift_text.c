@@ -20,6 +20,7 @@
 #include "utils/memutils.h"
 
 #include "api/drift.h"
+#include "api/state.h"
 #include "engage.h"
 
 #define WORDS_MAGIC		0x45675732
@@ -90,14 +91,6 @@ make_words(int size, int heap_size)
 	return w;
 }
 
-static void pg_attribute_noreturn()
-invalid_state(void)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("invalid state of an aggregate of engage")));
-}
-
 /* What looking a word up relies on; cheap enough for each row. */
 static inline bool
 words_fit(Words *w)
@@ -108,20 +101,14 @@ words_fit(Words *w)
 		w->heap_used >= 0 && w->heap_used <= w->heap_size;
 }
 
-/* The argument as a state, aligned; NULL for the empty one that an aggregate starts with. */
 static Words *
 state_argument(FunctionCallInfo fcinfo, int place)
 {
-	struct varlena *p = PG_DETOAST_DATUM(PG_GETARG_DATUM(place));
-	Size		size = VARSIZE(p);
+	Words	   *w = eg_state_argument(fcinfo, place);
 
-	if (size == VARHDRSZ)
-		return NULL;
-	if ((uintptr_t) p % MAXIMUM_ALIGNOF != 0)
-		p = memcpy(palloc(size), p, size);
-	if (!words_fit((Words *) p))
-		invalid_state();
-	return (Words *) p;
+	if (w && !words_fit(w))
+		eg_state_invalid();
+	return w;
 }
 
 /* The entry of a word, or NULL; *slot is where it is or belongs. */
@@ -141,13 +128,13 @@ find(Words *w, const char *text, int len, uint32 hash, int *slot)
 		if (e == -1)
 			return NULL;
 		if (e < 0 || e >= w->n)
-			invalid_state();
+			eg_state_invalid();
 		entry = &w->entry[e];
 		if (entry->hash == hash && entry->len == len && entry->at >= 0 &&
 			entry->at <= w->heap_used - len && memcmp(heap(w) + entry->at, text, len) == 0)
 			return entry;
 	}
-	invalid_state();
+	eg_state_invalid();
 }
 
 static Words *add(Words *w, const char *text, int len, uint32 hash, Entry **entry);
@@ -172,7 +159,7 @@ enlarge(Words *w, int len)
 		Entry	   *entry;
 
 		if (from->len < 0 || from->at < 0 || from->at > w->heap_used - from->len)
-			invalid_state();
+			eg_state_invalid();
 		to = add(to, heap(w) + from->at, from->len, from->hash, &entry);
 		memcpy(entry->count, from->count, sizeof(from->count));
 	}
@@ -188,7 +175,7 @@ add(Words *w, const char *text, int len, uint32 hash, Entry **entry)
 	if (w->n == w->size || len > w->heap_size - w->heap_used)
 		w = enlarge(w, len);
 	if (find(w, text, len, hash, &slot) != NULL)
-		invalid_state();
+		eg_state_invalid();
 	*entry = &w->entry[w->n++];
 	slots(w)[slot] = w->n;
 	(*entry)->hash = hash;
@@ -229,15 +216,13 @@ engage_drift_accum_text(PG_FUNCTION_ARGS)
 	Words	   *w;
 	text	   *word;
 
-	if (PG_ARGISNULL(0))
-		invalid_state();
 	if (PG_ARGISNULL(2))
 		PG_RETURN_DATUM(PG_GETARG_DATUM(0));
 	w = state_argument(fcinfo, 0);
 	if (w == NULL)
 		w = make_words(FIRST_ENTRIES, FIRST_HEAP);
-	else if (!AggCheckCallContext(fcinfo, NULL))
-		w = memcpy(palloc(VARSIZE(w)), w, VARSIZE(w));
+	else
+		w = eg_state_own(fcinfo, w);
 	if (PG_ARGISNULL(1))
 	{
 		w->missing[PG_GETARG_BOOL(2)]++;
@@ -265,7 +250,7 @@ engage_drift_combine_text(PG_FUNCTION_ARGS)
 		Entry	   *from = &b->entry[i];
 
 		if (from->len < 0 || from->at < 0 || from->at > b->heap_used - from->len)
-			invalid_state();
+			eg_state_invalid();
 		a = count_word(a, heap(b) + from->at, from->len, from->count);
 	}
 	a->missing[0] += b->missing[0];

@@ -21,6 +21,7 @@
 #include "api/evaluate.h"
 #include "api/recipe.h"
 #include "api/result.h"
+#include "base/compat.h"
 #include "eval/curves.h"
 
 PG_FUNCTION_INFO_V1(engage_roc);

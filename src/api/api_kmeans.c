@@ -24,6 +24,7 @@
 #include "utils/memutils.h"
 
 #include "algo/kmeans.h"
+#include "api/state.h"
 #include "base/compat.h"
 #include "base/random.h"
 #include "engage.h"
@@ -75,14 +76,6 @@ most_rows(int d)
 	return MAX_CELLS / (d + 1);
 }
 
-static void pg_attribute_noreturn()
-invalid_state(void)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("invalid state of an aggregate of engage")));
-}
-
 static Rows *
 make_rows(int room, int d, int k, int64 seed)
 {
@@ -109,20 +102,14 @@ rows_fit(const Rows *s)
 		VARSIZE(s) == ROWS_BYTES(s->room, s->d);
 }
 
-/* The argument as a state, aligned; NULL for the empty one that an aggregate starts with. */
 static Rows *
 state_argument(FunctionCallInfo fcinfo, int place)
 {
-	struct varlena *p = PG_DETOAST_DATUM(PG_GETARG_DATUM(place));
-	Size		size = VARSIZE(p);
+	Rows	   *s = eg_state_argument(fcinfo, place);
 
-	if (size == VARHDRSZ)
-		return NULL;
-	if ((uintptr_t) p % MAXIMUM_ALIGNOF != 0)
-		p = memcpy(palloc(size), p, size);
-	if (!rows_fit((Rows *) p))
-		invalid_state();
-	return (Rows *) p;
+	if (s && !rows_fit(s))
+		eg_state_invalid();
+	return s;
 }
 
 /* ----------
@@ -245,19 +232,14 @@ engage_kmeans_accum(PG_FUNCTION_ARGS)
 	int			d;
 	int			j;
 
-	if (PG_ARGISNULL(0))
-		invalid_state();
 	if (PG_ARGISNULL(1))
 		PG_RETURN_DATUM(PG_GETARG_DATUM(0));
 	x = numbers(PG_GETARG_ARRAYTYPE_P(1), "the array of features", &d, false);
 	s = state_argument(fcinfo, 0);
 	if (s == NULL)
 		s = first_state(fcinfo, d);
-	else if (!AggCheckCallContext(fcinfo, NULL))
-	{
-		/* not our own: the caller's value stays as it is */
-		s = memcpy(palloc(VARSIZE(s)), s, VARSIZE(s));
-	}
+	else
+		s = eg_state_own(fcinfo, s);
 	if (d != s->d)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -388,7 +370,7 @@ points(Rows *s, const double **rows)
 		for (j = 0; j < d; j++)
 		{
 			if (!(fabs(rows[i][j]) <= LARGEST))
-				invalid_state();
+				eg_state_invalid();
 		}
 	}
 	qsort_arg(rows, s->n, sizeof(double *), by_values, &d);

@@ -16,6 +16,7 @@
 #include "utils/jsonb.h"
 
 #include "api/recipe.h"
+#include "base/compat.h"
 #include "store/decide.h"
 #include "store/registry.h"
 

@@ -27,6 +27,7 @@
 #include "utils/snapmgr.h"
 
 #include "api/predict.h"
+#include "base/compat.h"
 #include "store/counters.h"
 #include "store/models.h"
 

@@ -22,6 +22,7 @@
 #include "utils/lsyscache.h"
 
 #include "api/report.h"
+#include "base/compat.h"
 #include "plot/page.h"
 #include "store/ask.h"
 #include "store/cache.h"

@@ -25,6 +25,7 @@
 
 #include "api/recipe.h"
 #include "api/tune_search.h"
+#include "base/compat.h"
 #include "engage.h"
 #include "store/models.h"
 #include "store/registry.h"

@@ -24,6 +24,7 @@
 #include "utils/memutils.h"
 
 #include "algo/validity.h"
+#include "api/state.h"
 #include "api/validity.h"
 #include "base/random.h"
 
@@ -73,31 +74,15 @@ row_values(const RowHead *row)
 	return (float *) (row + 1);
 }
 
-void
-eg_validity_bad_state(void)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("invalid state of an aggregate of engage")));
-}
-
-/* The argument as a state, aligned; NULL for the empty one that an aggregate starts with. */
 static Rows *
 rows_argument(FunctionCallInfo fcinfo, int place)
 {
-	Rows	   *s;
+	Rows	   *s = eg_state_argument(fcinfo, place);
 
-	if (PG_ARGISNULL(place))
-		eg_validity_bad_state();
-	s = (Rows *) PG_DETOAST_DATUM(PG_GETARG_DATUM(place));
-	if (VARSIZE(s) == VARHDRSZ)
-		return NULL;
-	if ((uintptr_t) s % MAXIMUM_ALIGNOF != 0)
-		s = memcpy(palloc(VARSIZE(s)), s, VARSIZE(s));
-	if (VARSIZE(s) < offsetof(Rows, rows) || s->magic != ROWS_MAGIC || s->ncols < 1 ||
-		s->ncols > EG_VALIDITY_COLUMNS || s->size < 0 || s->n < 0 || s->n > s->size ||
-		s->sample < 0 || VARSIZE(s) != ROWS_BYTES(s->ncols, s->size))
-		eg_validity_bad_state();
+	if (s && (VARSIZE(s) < offsetof(Rows, rows) || s->magic != ROWS_MAGIC || s->ncols < 1 ||
+			  s->ncols > EG_VALIDITY_COLUMNS || s->size < 0 || s->n < 0 || s->n > s->size ||
+			  s->sample < 0 || VARSIZE(s) != ROWS_BYTES(s->ncols, s->size)))
+		eg_state_invalid();
 	return s;
 }
 
@@ -232,8 +217,8 @@ accumulate(FunctionCallInfo fcinfo, uint64 segment, int sample)
 	}
 	if (s == NULL)
 		s = rows_make(n, sample, FIRST_ROWS);
-	else if (!AggCheckCallContext(fcinfo, NULL))
-		s = memcpy(palloc(VARSIZE(s)), s, VARSIZE(s));
+	else
+		s = eg_state_own(fcinfo, s);
 	eg_validity_check_columns(s->ncols, n);
 	if (s->sample != sample)
 		ereport(ERROR,
@@ -299,7 +284,7 @@ engage_clustering_combine(PG_FUNCTION_ARGS)
 		PG_RETURN_DATUM(PG_GETARG_DATUM(a == NULL ? 1 : 0));
 	eg_validity_check_columns(a->ncols, b->ncols);
 	if (a->sample != b->sample)
-		eg_validity_bad_state();
+		eg_state_invalid();
 	n = (int64) a->n + b->n;
 	s = rows_make(a->ncols, a->sample, Max(n, FIRST_ROWS));
 	s->seen = a->seen + b->seen;

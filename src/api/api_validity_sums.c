@@ -20,6 +20,7 @@
 #include "utils/memutils.h"
 
 #include "algo/validity.h"
+#include "api/state.h"
 #include "api/validity.h"
 #include "base/random.h"
 
@@ -67,20 +68,13 @@ group_at(const Groups *s, Size i)
 static Groups *
 groups_argument(FunctionCallInfo fcinfo, int place)
 {
-	Groups	   *s;
+	Groups	   *s = eg_state_argument(fcinfo, place);
 
-	if (PG_ARGISNULL(place))
-		eg_validity_bad_state();
-	s = (Groups *) PG_DETOAST_DATUM(PG_GETARG_DATUM(place));
-	if (VARSIZE(s) == VARHDRSZ)
-		return NULL;
-	if ((uintptr_t) s % MAXIMUM_ALIGNOF != 0)
-		s = memcpy(palloc(VARSIZE(s)), s, VARSIZE(s));
-	if (VARSIZE(s) < offsetof(Groups, places) || s->magic != GROUPS_MAGIC || s->ncols < 0 ||
-		s->ncols > EG_VALIDITY_COLUMNS || s->size < FIRST_GROUPS ||
-		(s->size & (s->size - 1)) != 0 || s->n < 0 || s->n > s->size / 2 ||
-		VARSIZE(s) != GROUPS_BYTES(s->ncols, s->size))
-		eg_validity_bad_state();
+	if (s && (VARSIZE(s) < offsetof(Groups, places) || s->magic != GROUPS_MAGIC || s->ncols < 0 ||
+			  s->ncols > EG_VALIDITY_COLUMNS || s->size < FIRST_GROUPS ||
+			  (s->size & (s->size - 1)) != 0 || s->n < 0 || s->n > s->size / 2 ||
+			  VARSIZE(s) != GROUPS_BYTES(s->ncols, s->size)))
+		eg_state_invalid();
 	return s;
 }
 
@@ -116,7 +110,7 @@ groups_find(const Groups *s, uint64 a, uint64 b)
 		if (!(g->n > 0) || (g->a == a && g->b == b))
 			return g;
 	}
-	eg_validity_bad_state();
+	eg_state_invalid();
 	return NULL;				/* keep compiler quiet */
 }
 
@@ -185,7 +179,7 @@ groups_own(FunctionCallInfo fcinfo, int ncols)
 	if (s == NULL)
 		return groups_make(ncols, FIRST_GROUPS);
 	eg_validity_check_columns(s->ncols, ncols);
-	return AggCheckCallContext(fcinfo, NULL) ? s : memcpy(palloc(VARSIZE(s)), s, VARSIZE(s));
+	return eg_state_own(fcinfo, s);
 }
 
 static Datum

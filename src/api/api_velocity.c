@@ -23,6 +23,7 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#include "api/state.h"
 #include "api/velocity.h"
 #include "base/compat.h"
 
@@ -49,19 +50,14 @@ eg_arg_number(FunctionCallInfo fcinfo, int i)
  * ----------
  */
 
-/* The state, aligned and checked; NULL for the empty one that an aggregate starts with. */
 static EgVelocityState *
 state_argument(FunctionCallInfo fcinfo, int i)
 {
-	struct varlena *p = PG_DETOAST_DATUM(PG_GETARG_DATUM(i));
-	Size		size = VARSIZE(p);
+	EgVelocityState *s = eg_state_argument(fcinfo, i);
 
-	if (size == VARHDRSZ)
-		return NULL;
-	if ((uintptr_t) p % MAXIMUM_ALIGNOF != 0)
-		p = memcpy(palloc(size), p, size);
-	eg_velocity_check((EgVelocityState *) p);
-	return (EgVelocityState *) p;
+	if (s)
+		eg_velocity_check(s);
+	return s;
 }
 
 /*

@@ -22,6 +22,7 @@
 #include "utils/jsonb.h"
 
 #include "api/recipe.h"
+#include "base/compat.h"
 
 /* order of the arguments of engage_train() */
 enum

@@ -22,6 +22,7 @@
 
 #include "api/recipe.h"
 #include "api/tune_space.h"
+#include "base/compat.h"
 
 /* points of a range in a grid, unless told */
 #define GRID_POINTS			3

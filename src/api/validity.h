@@ -12,8 +12,6 @@
 
 #define EG_VALIDITY_COLUMNS		10000
 
-extern void eg_validity_bad_state(void) pg_attribute_noreturn();
-
 /* A segment, an integer or a text, as a number of its own. */
 extern uint64 eg_validity_number(int32 segment);
 extern uint64 eg_validity_text(const text *segment);

@@ -12,6 +12,8 @@
  */
 #include "postgres.h"
 
+#include <math.h>
+
 #include "base/bytes.h"
 #include "mb/pg_wchar.h"
 #include "port/pg_crc32c.h"
@@ -306,6 +308,39 @@ void
 eg_get_f32_array(EgReader *r, float *v, Size n)
 {
 	get_words(r, v, n);
+}
+
+uint32
+eg_get_u32_within(EgReader *r, uint32 min, uint32 max, const char *what)
+{
+	uint32		v = eg_get_u32(r);
+
+	if (v < min || v > max)
+		eg_corrupted(r, "%s is out of range: %u", what, v);
+	return v;
+}
+
+double
+eg_get_f64_within(EgReader *r, double min, double max, const char *what)
+{
+	double		v = eg_get_f64(r);
+
+	if (!(v >= min && v <= max))
+		eg_corrupted(r, "%s is out of range", what);
+	return v;
+}
+
+void
+eg_get_f32_finite(EgReader *r, float *v, Size n, const char *what)
+{
+	Size		i;
+
+	eg_get_f32_array(r, v, n);
+	for (i = 0; i < n; i++)
+	{
+		if (!isfinite(v[i]))
+			eg_corrupted(r, "%s is not a finite number", what);
+	}
 }
 
 void

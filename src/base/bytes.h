@@ -56,6 +56,11 @@ extern void eg_get_f32_array(EgReader *r, float *v, Size n);
 extern void eg_get_i32_array(EgReader *r, int32 *v, Size n);
 extern void eg_get_u32_array(EgReader *r, uint32 *v, Size n);
 
+/* Numbers that have to be within bounds, or finite; what names them in the error. */
+extern uint32 eg_get_u32_within(EgReader *r, uint32 min, uint32 max, const char *what);
+extern double eg_get_f64_within(EgReader *r, double min, double max, const char *what);
+extern void eg_get_f32_finite(EgReader *r, float *v, Size n, const char *what);
+
 /* Raise ERRCODE_DATA_CORRUPTED: `<what> is corrupted: <why>`. */
 extern void eg_corrupted(EgReader *r, const char *why, ...) pg_attribute_printf(2, 3)
 	pg_attribute_noreturn();

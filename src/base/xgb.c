@@ -29,6 +29,7 @@
 #include <dlfcn.h>
 #include <math.h>
 
+#include "base/compat.h"
 #include "base/parallel.h"
 #include "base/xgb.h"
 #include "mb/pg_wchar.h"

@@ -9,6 +9,7 @@
 
 #include <math.h>
 
+#include "base/compat.h"
 #include "plot/plot.h"
 
 #define DEFAULT_WIDTH	600

@@ -17,6 +17,7 @@
 
 #include "utils/memutils.h"
 
+#include "base/compat.h"
 #include "store/evaluate_private.h"
 #include "store/progress.h"
 

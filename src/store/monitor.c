@@ -25,6 +25,7 @@
 #include "utils/jsonb.h"
 #include "utils/lsyscache.h"
 
+#include "base/compat.h"
 #include "store/monitor.h"
 #include "store/registry.h"
 

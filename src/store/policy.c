@@ -19,6 +19,7 @@
 #include "utils/builtins.h"
 #include "utils/json.h"
 
+#include "base/compat.h"
 #include "store/policy.h"
 #include "store/registry.h"
 

@@ -18,6 +18,7 @@
 #include "utils/jsonb.h"
 #include "utils/numeric.h"
 
+#include "base/compat.h"
 #include "store/policy.h"
 #include "store/registry.h"
 

@@ -88,6 +88,9 @@ eg_progress_start(EgProgress *p, EgRun *run, const char *what, const char *step)
 	p->last = 0;
 	p->metric[0] = '\0';
 	INSTR_TIME_SET_CURRENT(p->start);
+	if (p->run != run)
+		p->before = *run;
+	p->run = run;
 	run->report = report;
 	run->report_arg = p;
 }
@@ -98,4 +101,10 @@ eg_progress_end(EgProgress *p)
 	if (p->shown)
 		pgstat_report_activity(STATE_RUNNING, debug_query_string ? debug_query_string : "");
 	p->shown = false;
+	if (p->run && p->run->report_arg == p)
+	{
+		p->run->report = p->before.report;
+		p->run->report_arg = p->before.report_arg;
+	}
+	p->run = NULL;
 }

@@ -21,12 +21,17 @@ typedef struct EgProgress
 	bool		shown;			/* pg_stat_activity holds our line */
 	char		metric[32];		/* the last that was reported, "" for none */
 	double		value;
+	EgRun	   *run;			/* that reports here, NULL before and after */
+	EgRun		before;			/* where it reported until then */
 } EgProgress;
 
-/* Have run report to p; what and step are kept, not copied. */
+/* Have run report to p, which begins as zeros; what and step are kept, not copied. */
 extern void eg_progress_start(EgProgress *p, EgRun *run, const char *what, const char *step);
 
-/* Put the query back into pg_stat_activity; call it after errors as well. */
+/*
+ * Put the query back into pg_stat_activity, and have run report where it did before; p may be
+ * gone then.  Call it after errors as well.
+ */
 extern void eg_progress_end(EgProgress *p);
 
 #endif							/* EG_PROGRESS_H */

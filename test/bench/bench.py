@@ -12,6 +12,7 @@ import aggregates
 import anomalies
 import boosting
 import clusters
+import deciding
 import explaining
 import learners
 import searching
@@ -24,6 +25,7 @@ PARTS = {
     "forests": learners.section_forests,
     "anomalies": anomalies.section_anomalies,
     "clusters": clusters.section_clusters,
+    "decide": deciding.section_decide,
     "aggregates": aggregates.section_aggregates,
     "tuning": searching.section_tuning,
     "explain": explaining.section_explain,

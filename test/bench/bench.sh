@@ -8,7 +8,8 @@
 #   main        a million customers: train and score, against XGBoost             2 min
 #   point       one customer by primary key, latency                              1 min
 #   anomalies   isolation forests against scikit-learn                            1 min
-#   clusters    k-means against scikit-learn                                      1 min
+#   clusters    k-means against scikit-learn; how cost grows                      3 min
+#   decide      decisions in layers, latency                                      1 min
 #   learners    linear, logistic, neural net, against scikit-learn                5 min
 #   forests     random forests, against XGBoost's and scikit-learn's              4 min
 #   aggregates  engage_auc and others over ten million rows                       2 min

@@ -5,7 +5,7 @@ import os
 
 import numpy as np
 
-from common import Report, best_of, connect, ratio, reference, run, seconds_text, session
+from common import Report, best_of, connect, mb, peak_mb, ratio, reference, run, seconds_text, session
 
 ROWS, COLUMNS, SEEDS = 100_000, 20, 3
 
@@ -60,3 +60,36 @@ def section_clusters(directory):
                     f"{inertia:,.0f}", f"{theirs['inertia']:,.0f}")
     cursor.execute("DROP TABLE points")
     connection.close()
+    growth()
+
+
+def grow(report, name, algorithm, rows, columns, params):
+    """One line: engage_train in a session of its own, on rows around eight places."""
+    connection = connect()
+    cursor = connection.cursor()
+    numbers = ", ".join(f"(engage_sample_random(i, {j + 1}, 1) + engage_sample_random(i, {j + 101}, 1) + ((i % 8) * {(j * 7 + 3) % 11}) % 5)::real AS f{j}"
+                        for j in range(columns))
+    cursor.execute("DROP TABLE IF EXISTS points")
+    cursor.execute(f"CREATE TABLE points AS SELECT {numbers} FROM generate_series(1, {rows}) i")
+    cursor.execute("VACUUM (ANALYZE) points")
+    ours, cursor = session()
+    before = peak_mb(ours.info.backend_pid)
+    seconds, row = run(cursor, "SELECT coalesce(metrics->>'k', metrics->>'clusters', '') FROM engage_train('points', 'points', algorithm => %s,"
+                       " params => %s, deploy => 'always')", (algorithm, json.dumps(params)))
+    report.line(f"{name}, {rows:,} x {columns}", seconds_text(seconds), mb(peak_mb(ours.info.backend_pid) - before))
+    cursor.execute("SELECT engage_drop('points')")
+    cursor.execute("DROP TABLE points")
+    ours.close()
+    connection.close()
+
+
+def growth():
+    report = Report("How cost grows: engage_train whole, and how much the backend's peak memory grew by it (shared buffers that it touched included)",
+                    ("", "seconds", "memory"))
+    for rows, columns, k in ((10_000, 20, 8), (100_000, 20, 8), (1_000_000, 20, 8), (100_000, 10, 8), (100_000, 50, 8), (100_000, 100, 8),
+                             (100_000, 20, 4), (100_000, 20, 32), (100_000, 20, 128)):
+        grow(report, f"kmeans, k = {k}", "kmeans", rows, columns, {"k": k, "n_init": 1})
+    for rows, columns in ((10_000, 10), (50_000, 10), (100_000, 10), (200_000, 10), (50_000, 3), (50_000, 20)):
+        grow(report, "hdbscan", "hdbscan", rows, columns, {"min_cluster_size": 50, "min_samples": 10})
+    for rows, columns, trees in ((10_000, 20, 100), (100_000, 20, 100), (1_000_000, 20, 100), (100_000, 100, 100), (100_000, 20, 1000)):
+        grow(report, f"isolation_forest, {trees} trees", "isolation_forest", rows, columns, {"n_estimators": trees})

@@ -53,7 +53,7 @@ SELECT thresholds, policy, open_alerts FROM engage.monitors;
 
 -- nothing to report: every kind of check
 SELECT engage_monitor('churn', 'customers', outcomes => 'known', policy => 'retrain_and_deploy', cooldown => '0',
-	thresholds => '{"drift": 0.2, "drifted_share": 0.1, "score_drift": 0.2, "missing": 0.1, "rows": {"min": 1000, "max": 100000},
+	thresholds => '{"drift": 0.2, "drifted_share": 0.1, "score_drift": 5, "missing": 0.1, "rows": {"min": 1000, "max": 100000},
 		"prediction_mean": {"shift": 0.1, "min": 0.1, "max": 0.9}, "age": "30 days", "auc": {"down": 0.05, "min": 0.7}, "log_loss": 0.5}');
 SELECT * FROM shown('churn');
 SELECT count(*) FROM engage.alerts;

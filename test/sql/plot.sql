@@ -178,7 +178,7 @@ SELECT count(*) AS significant FROM pictures, words(svg) w WHERE name = 'drift' 
 UNION ALL SELECT count(*) FROM engage_drift('churn@1.0.0', 'new_customers', multivariate => false) WHERE status = 'significant';
 SELECT p.name, count(*) AS periods, bool_and(svg LIKE format('%%>2026-%%: %s%%', ltrim(to_char(f.value, 'FM0.000'), ' ')) OR svg LIKE '%' || to_char(f.value, 'FM0.00') || '%') AS drawn
 FROM pictures p, engage_performance('churn', 'SELECT customer_id AS key, churn AS outcome FROM telco', 'week', metric => 'auc') f WHERE p.name = 'performance' GROUP BY 1;
-SELECT string_agg(w, ' ') FILTER (WHERE w ~ 'better|worse|undecided|baseline|few') FROM pictures, words(svg) w WHERE name = 'experiment loss';
+SELECT string_agg(regexp_replace(w, '[+-][0-9.]+ % (worse|undecided)$', 'N % worse or undecided'), ' ') FILTER (WHERE w ~ 'better|worse|undecided|baseline|few') FROM pictures, words(svg) w WHERE name = 'experiment loss';
 -- the row explained twice is the same picture, and options are heard
 SELECT count(DISTINCT svg) FROM pictures WHERE name IN ('waterfall', 'waterfall jsonb');
 SELECT substring(svg from 'width="\d+"') FROM pictures WHERE name = 'pr';
