@@ -21,6 +21,20 @@
 typedef float Floats __attribute__((vector_size(32), aligned(4), may_alias));
 typedef int32 Ints __attribute__((vector_size(32), aligned(4), may_alias));
 
+typedef float Fours __attribute__((vector_size(16), aligned(4), may_alias));
+
+/* elements 0 to 3 are of the first, 4 to 7 of the second */
+#if defined(__clang__) || __GNUC__ >= 12
+#define MIX(a, b, i, j, k, l)	__builtin_shufflevector(a, b, i, j, k, l)
+#else
+typedef int32 FourInts __attribute__((vector_size(16)));
+#define MIX(a, b, i, j, k, l)	__builtin_shuffle(a, b, (FourInts) {i, j, k, l})
+#endif
+#define INTERLEAVE_LOW(a, b)	MIX(a, b, 0, 4, 1, 5)
+#define INTERLEAVE_HIGH(a, b)	MIX(a, b, 2, 6, 3, 7)
+#define FIRST_HALVES(a, b)		MIX(a, b, 0, 1, 4, 5)
+#define SECOND_HALVES(a, b)		MIX(a, b, 2, 3, 6, 7)
+
 #define LOAD(p)			(*(const Floats *) (p))
 #define SPREAD(x)		((Floats) {(x), (x), (x), (x), (x), (x), (x), (x)})
 #define SPREAD_INT(x)	((Ints) {(x), (x), (x), (x), (x), (x), (x), (x)})
@@ -56,6 +70,27 @@ eg_centers_set(EgCenters *c, const double *centers)
 	}
 }
 
+/*
+ * Four coordinates of four rows, turned: one by one they would cost more than the distances.
+ */
+static inline void
+load_square(const float *const *row, int j, float *to)
+{
+	Fours		a = *(const Fours *) (row[0] + j);
+	Fours		b = *(const Fours *) (row[1] + j);
+	Fours		c = *(const Fours *) (row[2] + j);
+	Fours		e = *(const Fours *) (row[3] + j);
+	Fours		low = INTERLEAVE_LOW(a, b);
+	Fours		high = INTERLEAVE_HIGH(a, b);
+	Fours		other_low = INTERLEAVE_LOW(c, e);
+	Fours		other_high = INTERLEAVE_HIGH(c, e);
+
+	*(Fours *) to = FIRST_HALVES(low, other_low);
+	*(Fours *) (to + EG_TILE) = SECOND_HALVES(low, other_low);
+	*(Fours *) (to + 2 * EG_TILE) = FIRST_HALVES(high, other_high);
+	*(Fours *) (to + 3 * EG_TILE) = SECOND_HALVES(high, other_high);
+}
+
 void
 eg_tile_load(const float *const *rows, int n, int d, float *tile)
 {
@@ -65,7 +100,12 @@ eg_tile_load(const float *const *rows, int n, int d, float *tile)
 
 	for (i = 0; i < EG_TILE; i++)
 		row[i] = rows[Min(i, n - 1)];
-	for (j = 0; j < d; j++)
+	for (j = 0; j + 4 <= d; j += 4)
+	{
+		for (i = 0; i < EG_TILE; i += 4)
+			load_square(row + i, j, tile + (Size) j * EG_TILE + i);
+	}
+	for (; j < d; j++)
 	{
 		for (i = 0; i < EG_TILE; i++)
 			tile[(Size) j * EG_TILE + i] = row[i][j];

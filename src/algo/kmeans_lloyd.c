@@ -116,10 +116,10 @@ hamerly_unsure(EgIteration *it, Size i)
 	it->upper[i] = upper;
 	it->lower[i] = lower;
 	lower = Max(lower, it->half[c]);
+	if (it->w.k < TIGHTEN_CENTERS)
+		return !(upper * MARGIN < lower);
 	if (upper * MARGIN < lower)
 		return false;
-	if (it->w.k < TIGHTEN_CENTERS)
-		return true;
 	upper = sqrtf(eg_point_distance(it->w.spec->x + i * it->w.spec->d,
 									it->plain + (Size) c * it->w.spec->d, it->w.spec->d));
 	it->upper[i] = upper;
@@ -184,10 +184,20 @@ assign_task(void *arg, int task, Size from, Size to, float *tile, float *all)
 	Size		i;
 
 	memset(delta, 0, (Size) it->w.k * (it->w.spec->d + 1) * sizeof(double));
-	for (i = from; i < to; i++)
+	for (i = from; i < to && it->bounds == EG_KMEANS_HAMERLY; i++)
 	{
-		if (it->bounds == EG_KMEANS_HAMERLY && !hamerly_unsure(it, i))
-			continue;
+		/* no branch: whether a row is sure cannot be foretold */
+		rows[n] = i;
+		n += hamerly_unsure(it, i);
+		if (n == EG_TILE)
+		{
+			changed += measure(it, delta, rows, n, tile, all);
+			measured += n;
+			n = 0;
+		}
+	}
+	for (; i < to; i++)
+	{
 		if (it->bounds == EG_KMEANS_ELKAN && it->w.label[i] >= 0)
 		{
 			int			c = elkan_nearest(it, i, &measured);
@@ -209,6 +219,7 @@ assign_task(void *arg, int task, Size from, Size to, float *tile, float *all)
 	}
 	if (n > 0)
 		changed += measure(it, delta, rows, n, tile, all);
+	measured += it->bounds == EG_KMEANS_HAMERLY ? n : 0;
 	it->changed[task] = changed;
 	it->measured[task] = measured;
 }
