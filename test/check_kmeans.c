@@ -251,6 +251,18 @@ psprintf(const char *format,...)
 /* the rows of golden/kmeans.py */
 #define BLOBS	1200
 
+/* Adjusted Rand index of labels 0 .. 6 of so many rows. */
+static double
+adjusted_rand(const int32 *a, const int32 *b, Size n)
+{
+	double		table[7 * 7] = {0};
+	Size		i;
+
+	for (i = 0; i < n; i++)
+		table[a[i] * 7 + b[i]]++;
+	return eg_adjusted_rand_table(table, 7, 7);
+}
+
 static void
 make_blobs(float *x, int32 *group)
 {
@@ -295,7 +307,7 @@ check_golden(void)
 		s.init = init;
 		r = eg_kmeans_run(&s);
 		ok(near(r->inertia, 299.749838, 1e-6) && r->size[0] == 500 && r->size[1] == 400 &&
-		   r->size[2] == 200 && r->size[3] == 100 && near(eg_adjusted_rand(r->label, group, BLOBS), 1, 0),
+		   r->size[2] == 200 && r->size[3] == 100 && near(adjusted_rand(r->label, group, BLOBS), 1, 0),
 		   psprintf("inertia, sizes and groups, seeding %d", init));
 	}
 	s.batch_size = 100;
@@ -313,8 +325,8 @@ check_golden(void)
 	ok(near(eg_silhouette(&c, NULL), -0.01229083, 1e-6) &&
 	   near(eg_davies_bouldin(&c), 35.09903885, 1e-6) &&
 	   near(eg_calinski_harabasz(&c), 2.05666196, 1e-6), "the same of labels that mean nothing");
-	ok(near(eg_adjusted_rand(group, odd, BLOBS), -0.00206874, 1e-6) &&
-	   near(eg_adjusted_rand(group, half, BLOBS), 0.43905240, 1e-6), "adjusted Rand index");
+	ok(near(adjusted_rand(group, odd, BLOBS), -0.00206874, 1e-6) &&
+	   near(adjusted_rand(group, half, BLOBS), 0.43905240, 1e-6), "adjusted Rand index");
 	ok(near(eg_silhouette_sampled(&c, 600, 1), -0.01229083, 0.01) &&
 	   eg_silhouette_sampled(&c, BLOBS, 1) == eg_silhouette(&c, NULL), "silhouette of a sample");
 	c.k = 1;

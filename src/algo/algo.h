@@ -63,6 +63,21 @@ eg_task_has_classes(EgTask task)
 /* what a row that is in no cluster is called */
 #define EG_NOISE			"noise"
 
+/* Cluster of a row by its strengths: the strongest, the first of equal ones; -1: noise. */
+static inline int
+eg_cluster_of(const double *strength, int k)
+{
+	int			best = 0;
+	int			i;
+
+	for (i = 1; i < k; i++)
+	{
+		if (strength[i] > strength[best])
+			best = i;
+	}
+	return strength[best] > 0 ? best : -1;
+}
+
 /* the classes of EG_ANOMALY where no target names them */
 #define EG_NORMAL			"normal"
 #define EG_ANOMALOUS		"anomaly"

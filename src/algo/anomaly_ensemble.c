@@ -29,6 +29,7 @@
 
 #include "algo/anomaly_ensemble.h"
 #include "base/compat.h"
+#include "base/sort.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/json.h"
@@ -239,6 +240,21 @@ scaled(const EgAnomalyEnsemble *m, const EgDetector *member, double s)
 	return 1 / (1 + exp(-log(99) * Max(Min((s - member->strange) / width, 100), -100)));
 }
 
+/* What a member says of n rows goes into the combined scores, which begin as 0. */
+static void
+combine(const EgAnomalyEnsemble *m, const EgDetector *member, const double *score, Size n,
+		double *out)
+{
+	Size		i;
+
+	for (i = 0; i < n; i++)
+	{
+		double		v = scaled(m, member, score[i]);
+
+		out[i] = m->largest ? Max(out[i], v) : out[i] + v / m->nmembers;
+	}
+}
+
 /* Scores of n <= EG_ANOMALY_BLOCK rows.  Neither allocates nor throws. */
 static void
 score_block(const EgAnomalyEnsemble *m, const float *x, Size n, double *out)
@@ -253,22 +269,8 @@ score_block(const EgAnomalyEnsemble *m, const float *x, Size n, double *out)
 		const EgDetector *member = &m->members[k];
 
 		member->algorithm->predict(member->model, x, n, m->room);
-		for (i = 0; i < n; i++)
-		{
-			double		v = scaled(m, member, m->room[i]);
-
-			out[i] = m->largest ? Max(out[i], v) : out[i] + v / m->nmembers;
-		}
+		combine(m, member, m->room, n, out);
 	}
-}
-
-static int
-by_size(const void *a, const void *b)
-{
-	double		x = *(const double *) a;
-	double		y = *(const double *) b;
-
-	return x < y ? -1 : x > y;
 }
 
 /* The scale of a member, from its scores of the n training rows; they get sorted. */
@@ -279,7 +281,7 @@ make_scale(EgDetector *member, double *score, Size n, double contamination)
 				q3;
 	int			i;
 
-	qsort(score, n, sizeof(double), by_size);
+	qsort(score, n, sizeof(double), eg_by_double);
 	member->quantile = palloc(sizeof(double) * EG_ANOMALY_QUANTILES);
 	for (i = 0; i < EG_ANOMALY_QUANTILES; i++)
 		member->quantile[i] = score[(Size) rint((double) (n - 1) * i / (EG_ANOMALY_QUANTILES - 1))];
@@ -297,7 +299,9 @@ ensemble_fit(const EgDataset *data, const void *params, EgRun *run)
 	EgAnomalyEnsemble *m = palloc0(sizeof(EgAnomalyEnsemble));
 	Size		n = data->nfit + data->nvalid;
 	EgRun		quiet = *run;
-	double	   *score;
+	double	   *own,
+			   *sorted,
+			   *score;
 	Size		i;
 	int			k;
 
@@ -306,9 +310,12 @@ ensemble_fit(const EgDataset *data, const void *params, EgRun *run)
 	m->nfeatures = data->x.ncols;
 	m->room = palloc(sizeof(double) * EG_ANOMALY_BLOCK);
 	make_members(m, p);
-	eg_check_memory(n * sizeof(double), run->memory_limit,
+	eg_check_memory(3 * n * sizeof(double), run->memory_limit,
 					"training with algorithm \"anomaly_ensemble\"");
+	own = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(double) * Max(n, 1));
+	sorted = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(double) * Max(n, 1));
 	score = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(double) * Max(n, 1));
+	memset(score, 0, sizeof(double) * n);
 	quiet.report = NULL;
 	quiet.history = NULL;
 	for (k = 0; k < m->nmembers; k++)
@@ -320,15 +327,12 @@ ensemble_fit(const EgDataset *data, const void *params, EgRun *run)
 		{
 			CHECK_FOR_INTERRUPTS();
 			member->algorithm->predict(member->model, eg_row(&data->x, i),
-									   Min(EG_SCORE_BLOCK, n - i), score + i);
+									   Min(EG_SCORE_BLOCK, n - i), own + i);
 		}
-		make_scale(member, score, n, p->contamination);
+		memcpy(sorted, own, sizeof(double) * n);
+		make_scale(member, sorted, n, p->contamination);
+		combine(m, member, own, n, score);
 		eg_step(run, k + 1, m->nmembers, NULL, 0);
-	}
-	for (i = 0; i < n; i += EG_SCORE_BLOCK)
-	{
-		CHECK_FOR_INTERRUPTS();
-		score_block(m, eg_row(&data->x, i), Min(EG_SCORE_BLOCK, n - i), score + i);
 	}
 	m->facts = eg_anomaly_facts(score, n, p->contamination);
 	if (m->ranks && isnan(p->contamination))
@@ -338,6 +342,8 @@ ensemble_fit(const EgDataset *data, const void *params, EgRun *run)
 		for (i = 0; i < n; i++)
 			m->facts.share += score[i] >= RANK_THRESHOLD ? 1.0 / n : 0;
 	}
+	pfree(own);
+	pfree(sorted);
 	pfree(score);
 	return m;
 }

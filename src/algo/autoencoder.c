@@ -24,6 +24,7 @@
 #include <math.h>
 
 #include "algo/autoencoder.h"
+#include "base/sort.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
@@ -151,15 +152,6 @@ total_error(const EgAutoencoder *m, int r)
 	return sum;
 }
 
-static int
-by_size(const void *a, const void *b)
-{
-	double		x = *(const double *) a;
-	double		y = *(const double *) b;
-
-	return x < y ? -1 : x > y;
-}
-
 /* Errors of the training rows: what is usual, what is far. */
 static void
 measure(EgAutoencoder *m, const EgDataset *data, double contamination, EgRun *run)
@@ -190,7 +182,7 @@ measure(EgAutoencoder *m, const EgDataset *data, double contamination, EgRun *ru
 				m->expected[j] += m->error[(Size) r * ncols + j] / n;
 		}
 	}
-	qsort(error, n, sizeof(double), by_size);
+	qsort(error, n, sizeof(double), eg_by_double);
 	quartile[0] = error[(n - 1) / 4];
 	quartile[1] = error[(n - 1) * 3 / 4];
 	m->half = Max(quartile[1] + 3 * (quartile[1] - quartile[0]), LEAST_HALF);

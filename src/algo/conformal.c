@@ -29,6 +29,7 @@
 #include "utils/memutils.h"
 
 #include "algo/conformal.h"
+#include "base/sort.h"
 
 /* rank of the quantile; 1e-9 lets (19 + 1) * 0.95 be 19 */
 static Size
@@ -64,15 +65,6 @@ probability(const double *score, int width, int class)
 	if (width == 1)
 		return class == 1 ? score[0] : 1 - score[0];
 	return score[class];
-}
-
-static int
-by_size(const void *a, const void *b)
-{
-	double		x = *(const double *) a,
-				y = *(const double *) b;
-
-	return x < y ? -1 : x > y;
 }
 
 /* The two quantiles that the level asks for, or come nearest. */
@@ -134,7 +126,7 @@ eg_conformal_fit(EgTask task, double level, const double *truth, const double *s
 				break;
 		}
 	}
-	qsort(s, n, sizeof(double), by_size);
+	qsort(s, n, sizeof(double), eg_by_double);
 	CHECK_FOR_INTERRUPTS();
 	c->value = s[rank_of(n, level) - 1];
 	if (c->method == EG_CONFORMAL_CLASS)

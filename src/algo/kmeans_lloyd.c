@@ -272,7 +272,9 @@ fill_empty(EgIteration *it)
 
 	/* weights that were added and taken away leave rounding errors, so rows are counted */
 	rows = palloc0(it->w.k * sizeof(int));
-	for (i = 0; i < spec->n; i++)
+	for (c = 0; spec->weight == NULL && c < it->w.k; c++)
+		rows[c] = (int) it->size[c];
+	for (i = 0; spec->weight && i < spec->n; i++)
 	{
 		if (eg_kmeans_weight(spec, i) > 0)
 			rows[it->w.label[i]]++;

@@ -15,6 +15,7 @@
 #include <math.h>
 
 #include "algo/link.h"
+#include "base/sort.h"
 
 /* beyond, exp() is taken to be level */
 #define MAX_EXPONENT		700.0
@@ -165,15 +166,6 @@ softmax_at(const double *base, const double *step, int width, double t, double *
 		p[g] /= sum;
 }
 
-static int
-compare_doubles(const void *a, const void *b)
-{
-	double		x = *(const double *) a;
-	double		y = *(const double *) b;
-
-	return (x > y) - (x < y);
-}
-
 /*
  * Where to cut [0, 1] so that a few points suffice between two cuts.  Along the
  * line another class takes the lead where two margins cross; that is where
@@ -230,7 +222,7 @@ softmax_cuts(const double *base, const double *step, int width, double *cuts, in
 				cuts[n++] = at + distance;
 		}
 	}
-	qsort(cuts, n, sizeof(double), compare_doubles);
+	qsort(cuts, n, sizeof(double), eg_by_double);
 	return n;
 }
 

@@ -350,10 +350,19 @@ eg_calinski_harabasz(const EgClustering *c)
 
 /* ---------------- two labelings ---------------- */
 
-static double
-pairs(double n)
+double
+eg_pairs(double n)
 {
 	return n * (n - 1) / 2;
+}
+
+double
+eg_adjusted_rand_pairs(double n, double both, double in_a, double in_b)
+{
+	double		expected = eg_pairs(n) > 0 ? in_a * in_b / eg_pairs(n) : 0;
+	double		most = (in_a + in_b) / 2;
+
+	return most == expected ? 1 : (both - expected) / (most - expected);
 }
 
 double
@@ -365,8 +374,6 @@ eg_adjusted_rand_table(const double *counts, int na, int nb)
 	double		in_a = 0;
 	double		in_b = 0;
 	double		n = 0;
-	double		expected;
-	double		most;
 	int			a;
 	int			b;
 
@@ -376,115 +383,17 @@ eg_adjusted_rand_table(const double *counts, int na, int nb)
 		{
 			double		v = counts[(Size) a * nb + b];
 
-			both += pairs(v);
+			both += eg_pairs(v);
 			rows[a] += v;
 			columns[b] += v;
 			n += v;
 		}
 	}
 	for (a = 0; a < na; a++)
-		in_a += pairs(rows[a]);
+		in_a += eg_pairs(rows[a]);
 	for (b = 0; b < nb; b++)
-		in_b += pairs(columns[b]);
+		in_b += eg_pairs(columns[b]);
 	pfree(rows);
 	pfree(columns);
-	expected = pairs(n) > 0 ? in_a * in_b / pairs(n) : 0;
-	most = (in_a + in_b) / 2;
-
-	/* one group on both sides, or every row its own on both */
-	return most == expected ? 1 : (both - expected) / (most - expected);
-}
-
-static int
-by_number(const void *x, const void *y)
-{
-	int32		a = *(const int32 *) x;
-	int32		b = *(const int32 *) y;
-
-	return a < b ? -1 : a > b;
-}
-
-/* Labels as 0 .. count-1, in their order; palloc'd. */
-static int32 *
-number_labels(const int32 *label, Size n, int *count)
-{
-	int32	   *sorted = huge(n * sizeof(int32));
-	int32	   *out = huge(n * sizeof(int32));
-	Size		m = 0;
-	Size		i;
-
-	memcpy(sorted, label, n * sizeof(int32));
-	qsort(sorted, n, sizeof(int32), by_number);
-	for (i = 0; i < n; i++)
-	{
-		if (i == 0 || sorted[i] != sorted[m - 1])
-			sorted[m++] = sorted[i];
-	}
-	for (i = 0; i < n; i++)
-	{
-		const int32 *found = bsearch(&label[i], sorted, m, sizeof(int32), by_number);
-
-		out[i] = (int32) (found - sorted);
-	}
-	pfree(sorted);
-	*count = (int) m;
-	return out;
-}
-
-/* Pairs of labels as one number, sorted: memory follows the rows, not the product of the labels. */
-static int
-by_pair(const void *x, const void *y)
-{
-	uint64		a = *(const uint64 *) x;
-	uint64		b = *(const uint64 *) y;
-
-	return a < b ? -1 : a > b;
-}
-
-double
-eg_adjusted_rand(const int32 *a, const int32 *b, Size n)
-{
-	int			na;
-	int			nb;
-	int32	   *la = number_labels(a, n, &na);
-	int32	   *lb = number_labels(b, n, &nb);
-	double	   *rows = huge(na * sizeof(double));
-	double	   *columns = huge(nb * sizeof(double));
-	uint64	   *pair = huge(n * sizeof(uint64));
-	double		both = 0;
-	double		in_a = 0;
-	double		in_b = 0;
-	double		expected;
-	double		most;
-	Size		i;
-	Size		run = 0;
-
-	for (i = 0; i < n; i++)
-	{
-		rows[la[i]]++;
-		columns[lb[i]]++;
-		pair[i] = (uint64) la[i] << 32 | (uint32) lb[i];
-	}
-	qsort(pair, n, sizeof(uint64), by_pair);
-	for (i = 0; i < n; i++)
-	{
-		run++;
-		if (i + 1 == n || pair[i + 1] != pair[i])
-		{
-			both += pairs(run);
-			run = 0;
-		}
-	}
-	for (i = 0; i < na; i++)
-		in_a += pairs(rows[i]);
-	for (i = 0; i < nb; i++)
-		in_b += pairs(columns[i]);
-	pfree(la);
-	pfree(lb);
-	pfree(rows);
-	pfree(columns);
-	pfree(pair);
-	expected = n > 1 ? in_a * in_b / pairs(n) : 0;
-	most = (in_a + in_b) / 2;
-	return most == expected ? 1 : (both - expected) / (most - expected);
+	return eg_adjusted_rand_pairs(n, both, in_a, in_b);
 }

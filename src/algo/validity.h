@@ -47,11 +47,14 @@ extern double eg_davies_bouldin(const EgClustering *c);
  */
 extern double eg_calinski_harabasz(const EgClustering *c);
 
+/* Pairs of n rows; n may be a sum of weights. */
+extern double eg_pairs(double n);
+
 /*
- * Agreement of two labelings of the same rows, 1: the same groups, about 0: by
- * chance (Hubert, Arabie 1985).  Labels may be any integers.
+ * Agreement of two labelings of the same n rows, 1: the same groups, about 0: by chance (Hubert,
+ * Arabie 1985); from the pairs of rows that are together in both, in the one, in the other.
  */
-extern double eg_adjusted_rand(const int32 *a, const int32 *b, Size n);
+extern double eg_adjusted_rand_pairs(double n, double both, double in_a, double in_b);
 
 /* The same from a table of counts (na, nb); counts may be weights. */
 extern double eg_adjusted_rand_table(const double *counts, int na, int nb);

@@ -27,6 +27,7 @@
 #include "api/state.h"
 #include "base/compat.h"
 #include "base/random.h"
+#include "base/sort.h"
 #include "engage.h"
 
 #define KMEANS_MAGIC	0x45674b31	/* also tells a foreign byte order */
@@ -117,15 +118,6 @@ state_argument(FunctionCallInfo fcinfo, int place)
  * ----------
  */
 
-static int
-by_number(const void *x, const void *y)
-{
-	uint64		a = *(const uint64 *) x;
-	uint64		b = *(const uint64 *) y;
-
-	return a < b ? -1 : a > b;
-}
-
 /* Keep the rows whose random numbers are not above the limit. */
 static void
 keep_below(Rows *s, uint64 limit)
@@ -154,7 +146,7 @@ halve(Rows *s)
 
 	for (i = 0; i < s->n; i++)
 		numbers[i] = row_of(s, i)[0];
-	qsort(numbers, s->n, sizeof(uint64), by_number);
+	qsort(numbers, s->n, sizeof(uint64), eg_by_u64);
 	keep_below(s, numbers[s->n / 2 - 1]);
 	pfree(numbers);
 

@@ -55,21 +55,6 @@ stability_add(Stability *s, double v)
 	s->rounds++;
 }
 
-/* Cluster of a row's strengths as a number for people. */
-static int
-number_of(const double *out, int width)
-{
-	int			best = 0;
-	int			k;
-
-	for (k = 1; k < width; k++)
-	{
-		if (out[k] > out[best])
-			best = k;
-	}
-	return out[best] > 0 ? best + 1 : 0;
-}
-
 /*
  * Of each cluster i of the first: the largest Jaccard index with a cluster of the second, from
  * the table of common rows (na, nb); NaN without rows.  Noise (0) is no cluster.
@@ -165,7 +150,11 @@ one_round(const EgScored *s, const int *own, uint64 stream, EgRun *run, Stabilit
 		CHECK_FOR_INTERRUPTS();
 		algorithm->predict(model, s->x + i * s->stride, n, out);
 		for (r = 0; r < n; r++)
-			table[own[i + r] * (width + 1) + number_of(out + r * width, width)]++;
+		{
+			int			to = EG_SEGMENT_NUMBER(eg_cluster_of(out + r * width, width));
+
+			table[own[i + r] * (width + 1) + to]++;
+		}
 	}
 	stability_add(&all[0], eg_adjusted_rand_table(table, s->width + 1, width + 1));
 	jaccard = palloc(sizeof(double) * (s->width + 1));
@@ -231,7 +220,7 @@ engage_segment_stability(PG_FUNCTION_ARGS)
 	s = read_sample(fcinfo, sample, &run);
 	own = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(int) * s->n);
 	for (i = 0; i < s->n; i++)
-		own[i] = number_of(s->score + i * s->width, s->width);
+		own[i] = EG_SEGMENT_NUMBER(eg_cluster_of(s->score + i * s->width, s->width));
 	all = palloc0(sizeof(Stability) * (s->width + 1));
 
 	PG_TRY();

@@ -117,16 +117,16 @@ portrait_row(void *arg, EgScorer *scorer, const double *out, const char *text)
 	memcpy(t->x, scorer->x, bytes);
 }
 
-/* Read the source of arguments 0 and 1; key: argument 2. */
+/* Read the source of arguments 0 and 1; key: the column that names its rows, or NULL. */
 static Portrait *
-read_portrait(FunctionCallInfo fcinfo, const char *function)
+read_portrait(FunctionCallInfo fcinfo, const char *key, const char *function)
 {
 	Portrait   *p = palloc0(sizeof(Portrait));
 	EgEvaluateSpec spec = {0};
 
 	spec.model = eg_arg_required(fcinfo, 0, "model");
 	spec.source = eg_arg_required(fcinfo, 1, "source");
-	spec.label = eg_arg_text(fcinfo, 2);
+	spec.label = key;
 	spec.no_truth = true;
 	p->context = CurrentMemoryContext;
 	p->function = function;
@@ -313,7 +313,7 @@ is_shown(const Portrait *p, int segment)
 Datum
 engage_segments(PG_FUNCTION_ARGS)
 {
-	Portrait   *p = read_portrait(fcinfo, "engage_segments()");
+	Portrait   *p = read_portrait(fcinfo, eg_arg_text(fcinfo, 2), "engage_segments()");
 	EgSegmentName *names = eg_segment_names(p->model->version_id, p->model->width);
 	TupleDesc	desc;
 	Tuplestorestate *store = eg_result_rows(fcinfo, &desc);
@@ -366,8 +366,7 @@ engage_profile(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("top must be in [1, %d], not %d", MAX_TOP, top)));
-	fcinfo->args[2].isnull = true;
-	p = read_portrait(fcinfo, "engage_profile()");
+	p = read_portrait(fcinfo, NULL, "engage_profile()");
 	names = eg_segment_names(p->model->version_id, p->model->width);
 	store = eg_result_rows(fcinfo, &desc);
 	for (s = 0; s <= p->model->width; s++)

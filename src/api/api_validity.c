@@ -27,6 +27,7 @@
 #include "api/state.h"
 #include "api/validity.h"
 #include "base/random.h"
+#include "base/sort.h"
 
 PG_FUNCTION_INFO_V1(engage_clustering_accum_int);
 PG_FUNCTION_INFO_V1(engage_clustering_accum_text);
@@ -295,15 +296,6 @@ engage_clustering_combine(PG_FUNCTION_ARGS)
 	PG_RETURN_POINTER(s);
 }
 
-static int
-by_u64(const void *a, const void *b)
-{
-	uint64		x = *(const uint64 *) a;
-	uint64		y = *(const uint64 *) b;
-
-	return x < y ? -1 : x > y;
-}
-
 /* The rows as a clustering; false when there are fewer than two clusters. */
 static bool
 clustering(Rows *s, EgClustering *c)
@@ -324,7 +316,7 @@ clustering(Rows *s, EgClustering *c)
 	x = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(float) * s->n * s->ncols);
 	for (i = 0; i < s->n; i++)
 		segments[i] = row_at(s, i)->segment;
-	qsort(segments, s->n, sizeof(uint64), by_u64);
+	qsort(segments, s->n, sizeof(uint64), eg_by_u64);
 	for (i = 0; i < s->n; i++)
 	{
 		if (i == 0 || segments[i] != segments[k - 1])
@@ -333,7 +325,7 @@ clustering(Rows *s, EgClustering *c)
 	for (i = 0; i < s->n; i++)
 	{
 		const RowHead *row = row_at(s, i);
-		const uint64 *found = bsearch(&row->segment, segments, k, sizeof(uint64), by_u64);
+		const uint64 *found = bsearch(&row->segment, segments, k, sizeof(uint64), eg_by_u64);
 
 		label[i] = (int32) (found - segments);
 		memcpy(x + (Size) i * s->ncols, row_values(row), sizeof(float) * s->ncols);

@@ -23,6 +23,7 @@
 #include "api/state.h"
 #include "api/validity.h"
 #include "base/random.h"
+#include "base/sort.h"
 
 PG_FUNCTION_INFO_V1(engage_calinski_harabasz_accum_int);
 PG_FUNCTION_INFO_V1(engage_calinski_harabasz_accum_text);
@@ -284,15 +285,6 @@ engage_adjusted_rand_accum_text(PG_FUNCTION_ARGS)
 							   eg_validity_text(PG_GETARG_TEXT_PP(2)));
 }
 
-static int
-by_hash(const void *x, const void *y)
-{
-	uint64		a = *(const uint64 *) x;
-	uint64		b = *(const uint64 *) y;
-
-	return a < b ? -1 : a > b;
-}
-
 /* Sum over the groups of pairs of rows within the same first (side 0) or second segment. */
 static double
 pairs_of_side(const Groups *s, int side)
@@ -318,13 +310,13 @@ pairs_of_side(const Groups *s, int side)
 			parts[n++].n = g->n;
 		}
 	}
-	qsort(parts, n, sizeof(Part), by_hash);
+	qsort(parts, n, sizeof(Part), eg_by_u64);
 	for (i = 0; i < n; i++)
 	{
 		rows += parts[i].n;
 		if (i + 1 == n || parts[i + 1].segment != parts[i].segment)
 		{
-			sum += rows * (rows - 1) / 2;
+			sum += eg_pairs(rows);
 			rows = 0;
 		}
 	}
@@ -337,10 +329,7 @@ engage_adjusted_rand_final(PG_FUNCTION_ARGS)
 {
 	Groups	   *s = groups_argument(fcinfo, 0);
 	double		both = 0,
-				n = 0,
-				a,
-				b,
-				expected;
+				n = 0;
 	int			i;
 
 	if (s == NULL)
@@ -352,16 +341,11 @@ engage_adjusted_rand_final(PG_FUNCTION_ARGS)
 		if (!(g->n > 0))
 			continue;
 		n += g->n;
-		both += g->n * (g->n - 1) / 2;
+		both += eg_pairs(g->n);
 	}
 	if (n < 2)
 		PG_RETURN_NULL();
-	a = pairs_of_side(s, 0);
-	b = pairs_of_side(s, 1);
-	expected = a * b / (n * (n - 1) / 2);
-	if ((a + b) / 2 == expected)
-		PG_RETURN_FLOAT8(1);
-	PG_RETURN_FLOAT8((both - expected) / ((a + b) / 2 - expected));
+	PG_RETURN_FLOAT8(eg_adjusted_rand_pairs(n, both, pairs_of_side(s, 0), pairs_of_side(s, 1)));
 }
 
 /* combine(state, state) of both */

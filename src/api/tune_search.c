@@ -36,6 +36,7 @@
 #include "api/recipe.h"
 #include "api/tune_search.h"
 #include "base/random.h"
+#include "base/sort.h"
 #include "store/progress.h"
 
 /* complete trials before the median says something; trials at a rung before it is halved */
@@ -181,15 +182,6 @@ mean_of_first(const double *v, int n)
 	return mean;
 }
 
-static int
-compare_doubles(const void *a, const void *b)
-{
-	double		x = *(const double *) a;
-	double		y = *(const double *) b;
-
-	return (x > y) - (x < y);
-}
-
 static bool
 is_complete(const Trial *t)
 {
@@ -223,7 +215,7 @@ falls_behind(const Search *s, const Trial *t)
 	}
 	if (n < (halving ? HALVING_TRIALS : MEDIAN_TRIALS))
 		return false;
-	qsort(others, n, sizeof(double), compare_doubles);
+	qsort(others, n, sizeof(double), eg_by_double);
 	median = n % 2 ? others[n / 2] : (others[n / 2 - 1] + others[n / 2]) / 2;
 	return own > median;
 }

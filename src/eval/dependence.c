@@ -11,6 +11,7 @@
 
 #include "utils/memutils.h"
 
+#include "base/sort.h"
 #include "eval/dependence.h"
 
 /* rows scored between two looks at interrupts: for learners that take a millisecond a row */
@@ -38,15 +39,6 @@ by_float(const void *a, const void *b)
 {
 	float		x = *(const float *) a,
 				y = *(const float *) b;
-
-	return (x > y) - (x < y);
-}
-
-static int
-by_double(const void *a, const void *b)
-{
-	double		x = *(const double *) a,
-				y = *(const double *) b;
 
 	return (x > y) - (x < y);
 }
@@ -169,7 +161,7 @@ grid_of_categories(EgGrid *g, const float *v, Size n, int points)
 	g->n = Min(different, points);
 	for (i = 0; i < g->n; i++)
 		g->value[i] = all[i].code;
-	qsort(g->value, g->n, sizeof(double), by_double);
+	qsort(g->value, g->n, sizeof(double), eg_by_double);
 	pfree(all);
 }
 
@@ -267,7 +259,7 @@ summarize(double *v, Size n, EgPoint *p)
 	for (i = 0; i < n; i++)
 		squares += (v[i] - p->mean) * (v[i] - p->mean);
 	p->deviation = sqrt(squares / n);
-	qsort(v, n, sizeof(double), by_double);
+	qsort(v, n, sizeof(double), eg_by_double);
 	p->lower = between(v, n, BAND_LOW);
 	p->upper = between(v, n, BAND_HIGH);
 }

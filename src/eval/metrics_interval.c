@@ -24,6 +24,7 @@
 #include "utils/memutils.h"
 
 #include "base/random.h"
+#include "base/sort.h"
 #include "eval/metrics.h"
 
 #define REPLICATES		200
@@ -90,15 +91,6 @@ take(const EgMetricInput *in, const Size *start, Size nunits, const int32 *times
 	return n;
 }
 
-static int
-by_value(const void *a, const void *b)
-{
-	double		x = *(const double *) a;
-	double		y = *(const double *) b;
-
-	return x < y ? -1 : x > y;
-}
-
 /* Value below which a share of the sorted values lies, between two of them where need be. */
 static double
 percentile(const double *v, int n, double share)
@@ -126,7 +118,7 @@ put_interval(StringInfo out, const char *name, double value, double *replicates,
 	/* a metric that is undefined in many replicates says nothing about its spread */
 	if (!isfinite(value) || n < REPLICATES * 9 / 10)
 		return;
-	qsort(replicates, n, sizeof(double), by_value);
+	qsort(replicates, n, sizeof(double), eg_by_double);
 	ends[0] = percentile(replicates, n, (1 - level) / 2);
 	ends[1] = percentile(replicates, n, (1 + level) / 2);
 	appendStringInfo(out, "%s\"%s\": [", out->data[out->len - 1] == '{' ? "" : ", ", name);

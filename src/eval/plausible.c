@@ -22,6 +22,7 @@
 
 #include "miscadmin.h"
 
+#include "base/sort.h"
 #include "eval/plausible.h"
 
 #define LEVELS				8	/* most of a number: one for each value where they are few */
@@ -156,15 +157,6 @@ nearest(const EgPlausible *p, const float *x, int except)
 	return best / Max(p->ncols, 1);
 }
 
-static int
-compare_doubles(const void *a, const void *b)
-{
-	double		x = *(const double *) a;
-	double		y = *(const double *) b;
-
-	return (x > y) - (x < y);
-}
-
 static double
 find_limit(const EgPlausible *p)
 {
@@ -179,7 +171,7 @@ find_limit(const EgPlausible *p)
 		CHECK_FOR_INTERRUPTS();
 		distance[i] = nearest(p, p->rows + i * (Size) p->ncols, i);
 	}
-	qsort(distance, n, sizeof(double), compare_doubles);
+	qsort(distance, n, sizeof(double), eg_by_double);
 	return distance[(int) ceil(0.95 * n) - 1];
 }
 

@@ -18,6 +18,7 @@
 #include <math.h>
 
 #include "base/random.h"
+#include "base/sort.h"
 #include "eval/sketch.h"
 
 #define TOP_SHARE		8192
@@ -59,15 +60,6 @@ eg_sketch_copy(EgSketch *to, int size, const EgSketch *from)
 	to->size = size;
 }
 
-static int
-by_number(const void *a, const void *b)
-{
-	double		x = *(const double *) a;
-	double		y = *(const double *) b;
-
-	return x < y ? -1 : x > y;
-}
-
 /* Sort level h and send half of it up, which lies just before it; an odd item stays. */
 static void
 compact_level(EgSketch *s, int h)
@@ -82,7 +74,7 @@ compact_level(EgSketch *s, int h)
 	int			i;
 
 	s->coin = eg_random_bits(s->coin, h + 1);
-	qsort(v + begin, end - begin, sizeof(double), by_number);
+	qsort(v + begin, end - begin, sizeof(double), eg_by_double);
 	for (i = 0; i < half; i++)
 		v[begin + i] = v[begin + 2 * i + toss];
 	if (odd)
@@ -202,7 +194,7 @@ eg_sketch_sample(const EgSketch *s)
 	}
 
 	/* the value comes first in the struct */
-	qsort(items, n, sizeof(Weighted), by_number);
+	qsort(items, n, sizeof(Weighted), eg_by_double);
 	for (i = 0; i < n; i++)
 	{
 		value[i] = items[i].value;

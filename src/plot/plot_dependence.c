@@ -14,6 +14,7 @@
 
 #include "miscadmin.h"
 
+#include "base/sort.h"
 #include "plot/dependence.h"
 
 #define MOST_LINES		150		/* of ICE */
@@ -50,15 +51,6 @@ is_number(const char *text)
 	return end != text && *end == '\0';
 }
 
-static int
-compare_numbers(const void *a, const void *b)
-{
-	double		x = *(const double *) a;
-	double		y = *(const double *) b;
-
-	return x < y ? -1 : x > y;
-}
-
 int
 eg_distinct(const double *v, int n, double *out)
 {
@@ -71,7 +63,7 @@ eg_distinct(const double *v, int n, double *out)
 		if (!isnan(v[i]))
 			out[m++] = v[i];
 	}
-	qsort(out, m, sizeof(double), compare_numbers);
+	qsort(out, m, sizeof(double), eg_by_double);
 	for (i = 0; i < m; i++)
 	{
 		if (k == 0 || out[i] != out[k - 1])

@@ -20,6 +20,7 @@
 
 #include "miscadmin.h"
 
+#include "base/sort.h"
 #include "plot/chart.h"
 
 #define DEFAULT_LIMIT	15
@@ -77,15 +78,6 @@ compare_features(const void *a, const void *b)
 		p->group < q->group ? -1 : 1;
 }
 
-static int
-compare_numbers(const void *a, const void *b)
-{
-	double		x = *(const double *) a;
-	double		y = *(const double *) b;
-
-	return x < y ? -1 : x > y;
-}
-
 /* The value as a number: "12" is one, too. */
 static double
 number_of(const EgPlotData *d, int row)
@@ -116,7 +108,7 @@ colour_range(const EgPlotData *d, const EgGroups *g, int k, double *lo, double *
 	}
 	if (n > 0)
 	{
-		qsort(v, n, sizeof(double), compare_numbers);
+		qsort(v, n, sizeof(double), eg_by_double);
 		*lo = v[(int) (0.05 * (n - 1))];
 		*hi = v[(int) ceil(0.95 * (n - 1))];
 		/* rare values that are all that there is, as in a flag */

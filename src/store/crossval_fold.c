@@ -20,17 +20,9 @@
 #include "portability/instr_time.h"
 #include "utils/memutils.h"
 
+#include "base/sort.h"
 #include "store/crossval_private.h"
 #include "store/folds.h"
-
-static int
-compare_u64(const void *a, const void *b)
-{
-	uint64		x = *(const uint64 *) a;
-	uint64		y = *(const uint64 *) b;
-
-	return (x > y) - (x < y);
-}
 
 /* What a row is sorted by to find the validation rows: the smallest are those. */
 static uint64
@@ -67,7 +59,7 @@ take_validation(EgCrossval *cv, double share)
 	k = Min(Max(k, 1), n - 1);
 	if (n < 2)
 		return;
-	qsort(s->order, n, sizeof(uint64), compare_u64);
+	qsort(s->order, n, sizeof(uint64), eg_by_u64);
 	limit = s->order[k];
 	for (i = 0; i < cv->nrows; i++)
 	{

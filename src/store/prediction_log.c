@@ -337,24 +337,6 @@ log_row(LogSource *l, const char *key, HeapTupleHeader row)
 	}
 }
 
-/* The rows of the next fetch; the source's own functions must not write. */
-static void
-fetch(Portal portal)
-{
-	bool		read_only = XactReadOnly;
-
-	PG_TRY();
-	{
-		XactReadOnly = true;
-		SPI_cursor_fetch(portal, true, ROWS_AT_A_TIME);
-	}
-	PG_FINALLY();
-	{
-		XactReadOnly = read_only;
-	}
-	PG_END_TRY();
-}
-
 static void
 log_cursor(LogSource *l, const char *sql)
 {
@@ -371,7 +353,7 @@ log_cursor(LogSource *l, const char *sql)
 	{
 		SPITupleTable *table;
 
-		fetch(portal);
+		eg_source_fetch(portal, ROWS_AT_A_TIME);
 		table = SPI_tuptable;
 		if (SPI_processed == 0)
 			break;

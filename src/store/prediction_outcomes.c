@@ -135,24 +135,6 @@ describe(const char *source)
 	return o;
 }
 
-/* Run a query read-only, the functions in the user's source included. */
-static void
-read_only_fetch(Portal portal)
-{
-	bool		read_only = XactReadOnly;
-
-	PG_TRY();
-	{
-		XactReadOnly = true;
-		SPI_cursor_fetch(portal, true, ROWS_AT_A_TIME);
-	}
-	PG_FINALLY();
-	{
-		XactReadOnly = read_only;
-	}
-	PG_END_TRY();
-}
-
 static Portal
 open_query(const char *sql, int nargs, const char *const *args)
 {
@@ -386,7 +368,7 @@ eg_log_groups(const char *model, const char *outcomes, const char *period, const
 	{
 		SPITupleTable *table;
 
-		read_only_fetch(portal);
+		eg_source_fetch(portal, ROWS_AT_A_TIME);
 		table = SPI_tuptable;
 		if (SPI_processed == 0)
 			break;
@@ -460,7 +442,7 @@ eg_log_arm_sums(const EgExperiment *e, const char *outcomes, EgArmMeasure measur
 								 " (WHERE arm = 1) OVER (PARTITION BY key) AS f FROM v) v"
 								 " GROUP BY v.arm", arm_values(&o, measure)),
 						measure == EG_ARM_BRIER ? 3 : 1, args);
-	read_only_fetch(portal);
+	eg_source_fetch(portal, ROWS_AT_A_TIME);
 	for (i = 0; i < SPI_processed; i++)
 	{
 		HeapTuple	tuple = SPI_tuptable->vals[i];

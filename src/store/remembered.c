@@ -17,6 +17,7 @@
 #include "postgres.h"
 
 #include "base/bytes.h"
+#include "base/sort.h"
 #include "miscadmin.h"
 #include "store/registry.h"
 #include "store/remembered.h"
@@ -26,15 +27,6 @@
 #define SECTION		"keys"
 #define HELD_OUT	UINT64CONST(1)
 
-static int
-by_hash(const void *a, const void *b)
-{
-	uint64		x = *(const uint64 *) a;
-	uint64		y = *(const uint64 *) b;
-
-	return (x > y) - (x < y);
-}
-
 /* Of equal keys the first stays, which is one that was learned from if there is any. */
 static void
 settle(EgRemembered *r)
@@ -42,7 +34,7 @@ settle(EgRemembered *r)
 	Size		n = 0;
 	Size		i;
 
-	qsort(r->hash, r->n, sizeof(uint64), by_hash);
+	qsort(r->hash, r->n, sizeof(uint64), eg_by_u64);
 	for (i = 0; i < r->n; i++)
 	{
 		if (n == 0 || (r->hash[i] | HELD_OUT) != (r->hash[n - 1] | HELD_OUT))

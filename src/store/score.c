@@ -373,10 +373,12 @@ eg_scorer_class(const EgScorer *s, const double *out)
 
 	if (eg_task_two_classes(s->model->task))
 		return out[0] >= s->model->threshold;
+	if (s->model->task == EG_CLUSTERING)
+		return eg_cluster_of(out, s->width);
 	for (i = 1; i < s->width; i++)
 	{
 		if (out[i] > out[best])
 			best = i;
 	}
-	return s->model->task == EG_CLUSTERING && out[best] <= 0 ? -1 : best;
+	return best;
 }

@@ -579,3 +579,20 @@ eg_source_read(const EgSourceSpec *spec, EgRun *run)
 	r->data.target_integer = r->data.target_kind == EG_TARGET_NUMBER && r->integral;
 	return &r->data;
 }
+
+void
+eg_source_fetch(Portal portal, long rows)
+{
+	bool		read_only = XactReadOnly;
+
+	PG_TRY();
+	{
+		XactReadOnly = true;
+		SPI_cursor_fetch(portal, true, rows);
+	}
+	PG_FINALLY();
+	{
+		XactReadOnly = read_only;
+	}
+	PG_END_TRY();
+}

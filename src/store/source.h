@@ -100,4 +100,12 @@ extern void eg_source_canonical(EgSourceData *d, const uint64 *rank, Size ntrain
 /* The SELECT for a source text, checked: one statement, a SELECT, nothing written. */
 extern char *eg_source_query(const char *source, char **relation);
 
+struct PortalData;				/* utils/portal.h */
+
+/*
+ * The next rows of a cursor to SPI; functions in the user's source must not write, which
+ * SPI's own flag, of the statement only, does not prevent.
+ */
+extern void eg_source_fetch(struct PortalData *portal, long rows);
+
 #endif							/* EG_SOURCE_H */

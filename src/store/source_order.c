@@ -14,6 +14,7 @@
 #include "postgres.h"
 
 #include "miscadmin.h"
+#include "base/sort.h"
 #include "store/source_private.h"
 #include "utils/memutils.h"
 
@@ -306,15 +307,6 @@ eg_source_canonical(EgSourceData *d, const uint64 *rank, Size ntrain)
 	fill_stats(d, ntrain);
 }
 
-static int
-compare_hashes(const void *a, const void *b)
-{
-	uint64		x = *(const uint64 *) a;
-	uint64		y = *(const uint64 *) b;
-
-	return (x > y) - (x < y);
-}
-
 void
 eg_source_number_groups(EgSourceReader *r)
 {
@@ -328,13 +320,13 @@ eg_source_number_groups(EgSourceReader *r)
 					r->run->memory_limit, "numbering the groups");
 	hashes = palloc_extended(nrows * sizeof(uint64), MCXT_ALLOC_HUGE);
 	memcpy(hashes, group, nrows * sizeof(uint64));
-	qsort(hashes, nrows, sizeof(uint64), compare_hashes);
+	qsort(hashes, nrows, sizeof(uint64), eg_by_u64);
 	for (i = 0; i < nrows; i++)
 		if (i == 0 || hashes[i] != hashes[n - 1])
 			hashes[n++] = hashes[i];
 	for (i = 0; i < nrows; i++)
 	{
-		uint64	   *found = bsearch(&group[i], hashes, n, sizeof(uint64), compare_hashes);
+		uint64	   *found = bsearch(&group[i], hashes, n, sizeof(uint64), eg_by_u64);
 
 		group[i] = (double) (found - hashes);
 	}
