@@ -55,6 +55,15 @@ CREATE TABLE engage.version (
 	CONSTRAINT version_number_key UNIQUE (model_id, major, minor, patch)
 );
 
+-- who took over the source of a version after whom (engage_set_author); rows are replaced
+CREATE TABLE engage.author (
+	version_id bigint NOT NULL,
+	author name NOT NULL,					-- whose rights the source is read with
+	names jsonb NOT NULL,					-- what the names in the source mean to that role
+	at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+	CONSTRAINT author_pkey PRIMARY KEY (version_id)
+);
+
 -- the trained models themselves (docs/format.md), in chunks: a value holds 1 GB at most
 CREATE TABLE engage.artifact (
 	version_id bigint NOT NULL,
@@ -107,6 +116,7 @@ CREATE INDEX event_model_idx ON engage.event (model_id);
 -- pg_dump saves the rows, and the sequences with them, so that new ids cannot collide
 SELECT pg_catalog.pg_extension_config_dump('engage.model', '');
 SELECT pg_catalog.pg_extension_config_dump('engage.version', '');
+SELECT pg_catalog.pg_extension_config_dump('engage.author', '');
 SELECT pg_catalog.pg_extension_config_dump('engage.artifact', '');
 SELECT pg_catalog.pg_extension_config_dump('engage.deployment', '');
 SELECT pg_catalog.pg_extension_config_dump('engage.privilege', '');
@@ -182,6 +192,7 @@ COMMENT ON VIEW engage.events IS
 
 COMMENT ON TABLE engage.model IS 'models: a name, an owner, the deployed version';
 COMMENT ON TABLE engage.version IS 'versions of models; rows are never updated';
+COMMENT ON TABLE engage.author IS 'who took over the sources of versions';
 COMMENT ON TABLE engage.artifact IS 'the trained models themselves, in chunks';
 COMMENT ON TABLE engage.deployment IS 'what was deployed after what';
 COMMENT ON TABLE engage.privilege IS 'who but the owner may use a model';

@@ -11,6 +11,7 @@ CREATE TABLE engage.monitor (
 	model_id bigint NOT NULL,
 	author name NOT NULL,					-- called engage_monitor; the sources run with its rights
 	search_path text NOT NULL,				-- in force then
+	names jsonb NOT NULL,					-- what the names in the sources meant then
 	source text NOT NULL,					-- rows as they come in
 	outcomes text,							-- rows whose truth is known
 	thresholds jsonb NOT NULL,

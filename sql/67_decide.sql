@@ -27,6 +27,7 @@ CREATE TABLE engage.policy_version (
 	columns jsonb NOT NULL,					-- [{"name": ..., "type": ..., "used": ...}]: of the source
 	author name NOT NULL,					-- decisions run with its rights
 	search_path text NOT NULL,				-- in force when it was saved
+	names jsonb NOT NULL,					-- what the names in the rules meant then
 	comment text,
 	created timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
 	CONSTRAINT policy_version_pkey PRIMARY KEY (id),

@@ -46,6 +46,13 @@
 #define EG_IS_MERGE(node)				false
 #endif
 
+/* 15 has one such function for each way to say the types of parameters */
+#if PG_VERSION_NUM >= 150000
+#define eg_parse_analyze(raw, sql, types, n)	parse_analyze_fixedparams(raw, sql, types, n, NULL)
+#else
+#define eg_parse_analyze(raw, sql, types, n)	parse_analyze(raw, sql, types, n, NULL)
+#endif
+
 /* 18 made PG_MODULE_MAGIC_EXT, which names the module and its version */
 #if PG_VERSION_NUM >= 180000
 #define EG_MODULE_MAGIC(module, ver)	PG_MODULE_MAGIC_EXT(.name = module, .version = ver)

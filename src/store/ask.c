@@ -13,6 +13,7 @@
 #include "utils/memutils.h"
 
 #include "store/ask.h"
+#include "store/gate.h"
 
 #define MAX_ARGS	16
 
@@ -36,7 +37,8 @@ ask(const char *sql, int nargs, const char *const *args, Oid type, Datum *answer
 		nulls[i] = args[i] ? ' ' : 'n';
 		values[i] = args[i] ? CStringGetTextDatum(args[i]) : (Datum) 0;
 	}
-	if (SPI_execute_with_args(sql, nargs, types, values, nulls, true, 1) != SPI_OK_SELECT)
+	if (SPI_execute_plan(eg_gate_prepare(sql, nargs, types, CURSOR_OPT_PARALLEL_OK), values, nulls,
+						 true, 1) != SPI_OK_SELECT)
 		elog(ERROR, "not a SELECT: %s", sql);
 	if (SPI_processed > 0)
 	{

@@ -9,18 +9,12 @@
 
 #include <math.h>
 
-#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "lib/stringinfo.h"
-#include "miscadmin.h"
-#include "utils/acl.h"
 #include "utils/builtins.h"
-#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
-#include "utils/plancache.h"
-#include "utils/resowner.h"
 
 #include "store/ask.h"
 #include "store/check.h"
@@ -28,107 +22,9 @@
 #include "store/source_private.h"
 
 /* ----------
- * Attempts
+ * Answers
  * ----------
  */
-
-char *
-eg_attempt(void (*work) (void *arg), void *arg)
-{
-	MemoryContext caller = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	char	   *volatile problem = NULL;
-
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(caller);
-	PG_TRY();
-	{
-		work(arg);
-		ReleaseCurrentSubTransaction();
-		MemoryContextSwitchTo(caller);
-		CurrentResourceOwner = owner;
-	}
-	PG_CATCH();
-	{
-		ErrorData  *e;
-
-		MemoryContextSwitchTo(caller);
-		e = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-		MemoryContextSwitchTo(caller);
-		CurrentResourceOwner = owner;
-		if (e->sqlerrcode == ERRCODE_QUERY_CANCELED ||
-			e->sqlerrcode == ERRCODE_T_R_SERIALIZATION_FAILURE)
-			ReThrowError(e);
-		problem = e->detail ? psprintf("%s: %s", e->message, e->detail) : pstrdup(e->message);
-		FreeErrorData(e);
-	}
-	PG_END_TRY();
-	return problem;
-}
-
-/* ----------
- * As the author
- * ----------
- */
-
-typedef struct Role
-{
-	Oid			user;
-	int			security;
-	int			guc_level;
-	bool		read_only;
-} Role;
-
-/* An error undoes it all but read_only, which leave() or the end of a subtransaction does. */
-static void
-enter(Role *r, const EgAsked *a)
-{
-	Oid			author = a->author ? get_role_oid(a->author, true) : GetUserId();
-
-	if (!OidIsValid(author))
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("role \"%s\" does not exist", a->author),
-				 errdetail("It declared the source, which is read with its rights.")));
-	GetUserIdAndSecContext(&r->user, &r->security);
-	r->guc_level = NewGUCNestLevel();
-	if (author != r->user)
-		SetUserIdAndSecContext(author, r->security | SECURITY_RESTRICTED_OPERATION);
-	if (a->search_path)
-		(void) set_config_option("search_path", a->search_path, PGC_USERSET, PGC_S_SESSION,
-								 GUC_ACTION_SAVE, true, 0, false);
-	r->read_only = XactReadOnly;
-}
-
-static void
-leave(Role *r)
-{
-	AtEOXact_GUC(false, r->guc_level);
-	SetUserIdAndSecContext(r->user, r->security);
-	XactReadOnly = r->read_only;
-}
-
-/* Functions in a source must not write either: SPI's own flag sees the statement only. */
-static Jsonb *
-ask_read_only(const char *sql, int nargs, const char *const *args)
-{
-	bool		read_only = XactReadOnly;
-	Jsonb	   *answer = NULL;
-
-	PG_TRY();
-	{
-		XactReadOnly = true;
-		answer = eg_ask_jsonb(sql, nargs, args);
-	}
-	PG_FINALLY();
-	{
-		XactReadOnly = read_only;
-	}
-	PG_END_TRY();
-	return answer;
-}
 
 static const char *
 schema_of(Oid functions)
@@ -166,26 +62,59 @@ json_number(const Jsonb *j, const char *member)
 static void
 check_columns(const char *query, List *columns)
 {
-	SPIPlanPtr	plan;
-	TupleDesc	desc;
+	TupleDesc	desc = eg_source_describe(query);
 	ListCell   *lc;
 
-	SPI_connect();
-	plan = SPI_prepare(query, 0, NULL);
-	if (plan == NULL)
-		elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));
-	desc = ((CachedPlanSource *) linitial(SPI_plan_get_plan_sources(plan)))->resultDesc;
 	foreach(lc, columns)
 	{
-		if (SPI_fnumber(desc, (const char *) lfirst(lc)) == SPI_ERROR_NOATTRIBUTE)
-			ereport(ERROR,
-					(errcode(ERRCODE_UNDEFINED_COLUMN),
-					 errmsg("the source has no column \"%s\", which the model needs",
-							(const char *) lfirst(lc)),
-					 eg_source_column_hint(desc, (const char *) lfirst(lc)) ?
-					 errhint("%s", eg_source_column_hint(desc, (const char *) lfirst(lc))) : 0));
+		char	   *hint;
+
+		if (SPI_fnumber(desc, (const char *) lfirst(lc)) != SPI_ERROR_NOATTRIBUTE)
+			continue;
+		hint = eg_source_column_hint(desc, (const char *) lfirst(lc));
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_COLUMN),
+				 errmsg("the source has no column \"%s\", which the model needs",
+						(const char *) lfirst(lc)),
+				 hint ? errhint("%s", hint) : 0));
 	}
-	SPI_finish();
+}
+
+/* What is asked of a source, while it goes through the gate. */
+typedef struct Question
+{
+	const EgAsked *a;
+	List	   *columns;
+	bool		mean;
+	bool		plan_only;
+	double		limit;
+	Jsonb	   *answer;
+} Question;
+
+static void
+ask_facts(void *arg)
+{
+	Question   *q = arg;
+	StringInfoData sql;
+	char	   *relation;
+	char	   *query = eg_source_query(q->a->source, &relation);
+	const char *args[1] = {q->a->model};
+	ListCell   *lc;
+
+	check_columns(query, q->columns);
+	initStringInfo(&sql);
+	appendStringInfoString(&sql,
+						   "SELECT pg_catalog.jsonb_build_object('rows', pg_catalog.count(*)");
+	if (q->mean)
+		appendStringInfo(&sql, ", 'mean', pg_catalog.avg(%s.engage_predict($1, s))",
+						 schema_of(q->a->functions));
+	appendStringInfoString(&sql, ", 'present', ARRAY[");
+	foreach(lc, q->columns)
+		appendStringInfo(&sql, "%spg_catalog.count(s.%s)", lc == list_head(q->columns) ? "" : ", ",
+						 quote_identifier((const char *) lfirst(lc)));
+	appendStringInfo(&sql, "]::pg_catalog.int8[]) FROM (%s\n) AS s%s", query,
+					 q->plan_only ? " WHERE false" : "");
+	q->answer = eg_ask_jsonb(sql.data, 1, args);
 }
 
 /* Rows, NULLs and mean of the predictions, in one pass. */
@@ -193,39 +122,15 @@ EgSourceFacts
 eg_ask_facts(const EgAsked *a, List *columns, bool mean, bool plan_only)
 {
 	EgSourceFacts f = {0, NAN, NAN, NULL};
-	StringInfoData sql;
-	char	   *relation,
-			   *query;
-	const char *args[1];
+	Question	q = {a, columns, mean, plan_only, 0, NULL};
 	double	   *present = palloc(sizeof(double) * (list_length(columns) + 1));
-	Jsonb	   *answer;
-	Role		role;
-	ListCell   *lc;
 	int			n,
 				i;
 
-	enter(&role, a);
-	query = eg_source_query(a->source, &relation);
-	check_columns(query, columns);
-	initStringInfo(&sql);
-	appendStringInfoString(&sql,
-						   "SELECT pg_catalog.jsonb_build_object('rows', pg_catalog.count(*)");
-	if (mean)
-		appendStringInfo(&sql, ", 'mean', pg_catalog.avg(%s.engage_predict($1, s))",
-						 schema_of(a->functions));
-	appendStringInfoString(&sql, ", 'present', ARRAY[");
-	foreach(lc, columns)
-		appendStringInfo(&sql, "%spg_catalog.count(s.%s)", lc == list_head(columns) ? "" : ", ",
-						 quote_identifier((const char *) lfirst(lc)));
-	appendStringInfo(&sql, "]::pg_catalog.int8[]) FROM (%s) AS s%s", query,
-					 plan_only ? " WHERE false" : "");
-	args[0] = a->model;
-	answer = ask_read_only(sql.data, 1, args);
-	leave(&role);
-
-	f.rows = json_number(answer, "rows");
-	f.mean = json_number(answer, "mean");
-	n = json_numbers(answer, "present", present, list_length(columns));
+	eg_gate_run(a->text, ask_facts, &q);
+	f.rows = json_number(q.answer, "rows");
+	f.mean = json_number(q.answer, "mean");
+	n = json_numbers(q.answer, "present", present, list_length(columns));
 	for (i = 0; i < n && f.rows > 0; i++)
 	{
 		double		share = 1 - present[i] / f.rows;
@@ -259,50 +164,52 @@ eg_ask_facts(const EgAsked *a, List *columns, bool mean, bool plan_only)
 	" CASE WHEN x.psi OPERATOR(pg_catalog.<=) x.chance THEN 0 ELSE x.psi END AS psi" \
 	" FROM %s.engage_drift($1, $2, multivariate => false) AS x) AS d"
 
+static void
+ask_drift(void *arg)
+{
+	Question   *q = arg;
+	const char *args[3] = {q->a->model, q->a->source, psprintf("%.17g", q->limit)};
+
+	q->answer = eg_ask_jsonb(psprintf(DRIFT_QUERY, schema_of(q->a->functions)), 3, args);
+}
+
 EgDriftFacts
 eg_ask_drift(const EgAsked *a, double limit)
 {
 	EgDriftFacts f = {0, NAN, NULL, 0, NAN, NAN};
-	const char *args[3];
-	Jsonb	   *answer;
-	Role		role;
+	Question	q = {a, NIL, false, false, limit, NULL};
 
-	enter(&role, a);
-	args[0] = a->model;
-	args[1] = a->source;
-	args[2] = psprintf("%.17g", limit);
-	answer = ask_read_only(psprintf(DRIFT_QUERY, schema_of(a->functions)), 3, args);
-	leave(&role);
-
-	f.nfeatures = (int) json_number(answer, "features");
-	f.beyond = (int) json_number(answer, "beyond");
-	f.worst = json_number(answer, "worst");
-	f.feature = eg_jsonb_text(answer, "feature");
-	f.score = json_number(answer, "score");
-	if (json_number(answer, "scores") == 1)
-		f.mean = json_number(answer, "mean");
+	eg_gate_run(a->text, ask_drift, &q);
+	f.nfeatures = (int) json_number(q.answer, "features");
+	f.beyond = (int) json_number(q.answer, "beyond");
+	f.worst = json_number(q.answer, "worst");
+	f.feature = eg_jsonb_text(q.answer, "feature");
+	f.score = json_number(q.answer, "score");
+	if (json_number(q.answer, "scores") == 1)
+		f.mean = json_number(q.answer, "mean");
 	return f;
+}
+
+static void
+ask_metrics(void *arg)
+{
+	Question   *q = arg;
+	const char *args[2] = {q->a->model, q->a->source};
+	char	   *relation;
+
+	if (eg_ask_jsonb(psprintf("SELECT '{}'::pg_catalog.jsonb FROM (%s\n) AS s LIMIT 1",
+							  eg_source_query(q->a->source, &relation)), 0, NULL))
+		q->answer = eg_ask_jsonb(psprintf("SELECT %s.engage_evaluate($1, $2)",
+										  schema_of(q->a->functions)), 2, args);
 }
 
 Jsonb *
 eg_ask_metrics(const EgAsked *a)
 {
-	const char *args[2];
-	char	   *relation;
-	Jsonb	   *answer = NULL;
-	Jsonb	   *some;
-	Role		role;
+	Question	q = {a, NIL, false, false, 0, NULL};
 
-	enter(&role, a);
-	some = ask_read_only(psprintf("SELECT '{}'::pg_catalog.jsonb FROM (%s) AS s LIMIT 1",
-								  eg_source_query(a->source, &relation)), 0, NULL);
-	args[0] = a->model;
-	args[1] = a->source;
-	if (some)
-		answer = ask_read_only(psprintf("SELECT %s.engage_evaluate($1, $2)",
-										schema_of(a->functions)), 2, args);
-	leave(&role);
-	return answer;
+	eg_gate_run(a->text, ask_metrics, &q);
+	return q.answer;
 }
 
 /* ----------

@@ -21,13 +21,19 @@
 #include "utils/json.h"
 #include "utils/memutils.h"
 
-#include "store/check.h"
 #include "store/decide.h"
+#include "store/gate.h"
 
 /* ----------
  * Making one
  * ----------
  */
+
+static void
+columns_work(void *arg)
+{
+	(void) eg_policy_code_columns(arg);
+}
 
 EgDecider *
 eg_decider_create(int64 version_id, MemoryContext context)
@@ -35,7 +41,6 @@ eg_decider_create(int64 version_id, MemoryContext context)
 	MemoryContext old = MemoryContextSwitchTo(context);
 	EgDecider  *d = palloc0(sizeof(EgDecider));
 	EgPolicy   *p;
-	EgStay		stay;
 	int			i,
 				k;
 
@@ -62,9 +67,7 @@ eg_decider_create(int64 version_id, MemoryContext context)
 			d->models[i][k].context = AllocSetContextCreate(context, "engage policy model",
 															ALLOCSET_SMALL_SIZES);
 	}
-	eg_author_enter(&stay, d->code->author, d->code->search_path);
-	(void) eg_policy_code_columns(d->code);
-	eg_author_leave(&stay);
+	eg_gate_run(&d->code->text, columns_work, d->code);
 	if (d->code->columns->natts > 0)
 		d->row = eg_rule_row_create(d->code->columns, d->code->name, context);
 	MemoryContextSwitchTo(old);
@@ -178,22 +181,27 @@ run_rule(EgDecider *d, int layer, int rule)
 }
 
 static void
-rules_work(void *arg)
+rules_of_author(void *arg)
 {
 	RulesWork  *w = arg;
 	EgDecider  *d = w->d;
 	const EgLayer *l = &d->code->policy->layers[w->layer];
-	EgStay		stay;
 	int			i;
 
-	eg_author_enter(&stay, d->code->author, d->code->search_path);
 	for (i = w->from; i < w->to && w->stop < 0; i++)
 	{
 		w->fired[i] = run_rule(d, w->layer, i);
 		if (w->fired[i] && l->rules[i].stop)
 			w->stop = i;
 	}
-	eg_author_leave(&stay);
+}
+
+static void
+rules_work(void *arg)
+{
+	RulesWork  *w = arg;
+
+	eg_gate_run(&w->d->code->text, rules_of_author, w);
 }
 
 /* What an error may have left half done is made anew. */
@@ -275,22 +283,24 @@ run_rules(EgDecider *d, int layer, EgLayerResult *r)
  * ----------
  */
 
+static void
+convert_jsonb(void *arg)
+{
+	EgDecider  *d = arg;
+
+	eg_rule_row_jsonb(d->row, d->json);
+}
+
 /* The row, as rules and velocities see it. */
 static void
 convert_row(EgDecider *d)
 {
-	EgStay		stay;
-
 	if (d->row == NULL)
 		return;
 	if (d->tuple)
 		eg_rule_row_tuple(d->row, d->tuple);
 	else
-	{
-		eg_author_enter(&stay, d->code->author, d->code->search_path);
-		eg_rule_row_jsonb(d->row, d->json);
-		eg_author_leave(&stay);
-	}
+		eg_gate_run(&d->code->text, convert_jsonb, d);
 }
 
 /* True: the decision has ended here. */

@@ -21,6 +21,7 @@
 #include "store/decide.h"
 #include "store/experiment.h"
 #include "store/explain.h"
+#include "store/gate.h"
 #include "store/registry.h"
 
 typedef struct EgModelExplainer
@@ -38,6 +39,8 @@ typedef struct ModelWork
 	EgScorer   *scorer;
 	int			output;
 	const EgExplanation *told;
+	int64		id;				/* of the version and experiment that the author may use */
+	int64		experiment;
 } ModelWork;
 
 /* ----------
@@ -121,29 +124,32 @@ output_number(const EgPolicyModel *m, const EgScorer *s, const double *out, int 
  */
 
 static void
+resolve_for_author(void *arg)
+{
+	ModelWork  *w = arg;
+
+	w->id = eg_models_resolve_routed(w->m->reference, &w->experiment);
+}
+
+static void
 resolve_work(void *arg)
 {
 	ModelWork  *w = arg;
 	EgModelSite *site = w->site;
-	EgStay		stay;
-	int64		experiment;
-	int64		id;
 
-	eg_author_enter(&stay, w->d->code->author, w->d->code->search_path);
-	id = eg_models_resolve_routed(w->m->reference, &experiment);
-	eg_author_leave(&stay);
-	if (site->scorer && id == site->version_id && experiment == site->experiment)
+	eg_gate_run(&w->d->code->text, resolve_for_author, w);
+	if (site->scorer && w->id == site->version_id && w->experiment == site->experiment)
 		return;
 	site->scorer = NULL;
 	site->router = NULL;
 	site->explainers = NIL;
 	MemoryContextReset(site->context);
-	if (experiment != 0)
-		site->router = eg_router_create(experiment, site->context);
-	site->experiment = experiment;
-	w->scorer = eg_scorer_create(eg_cache_get(id, site->context), site->context);
+	if (w->experiment != 0)
+		site->router = eg_router_create(w->experiment, site->context);
+	site->experiment = w->experiment;
+	w->scorer = eg_scorer_create(eg_cache_get(w->id, site->context), site->context);
 	eg_policy_model_check(w->l, w->m, w->scorer->model);
-	site->version_id = id;
+	site->version_id = w->id;
 	site->scorer = w->scorer;
 }
 

@@ -21,6 +21,7 @@
 #include "executor/spi.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
+#include "store/gate.h"
 #include "store/registry.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
@@ -298,6 +299,8 @@ eg_models_allowed(Oid user, int64 model_id, const char *owner, EgPrivilege privi
 		return true;
 	if (privilege != EG_PRIV_USE)
 		return false;
+	if (eg_gate_lends(user, model_id))
+		return true;
 
 	n = eg_visit_saved(&plan, "SELECT role FROM engage.privilege"
 					   " WHERE model_id OPERATOR(pg_catalog.=) $1", 1, &type, &value, 0);
@@ -313,6 +316,19 @@ eg_models_allowed(Oid user, int64 model_id, const char *owner, EgPrivilege privi
 			return true;
 	}
 	return false;
+}
+
+bool
+eg_models_may_use(Oid user, int64 model_id)
+{
+	EgVisit		v;
+	bool		allowed;
+
+	eg_visit_begin(&v);
+	allowed = eg_visit_read("SELECT owner FROM engage.model WHERE id = $1", "l", model_id) == 0 ||
+		eg_models_allowed(user, model_id, eg_visit_text(&v, 0, 1), EG_PRIV_USE);
+	eg_visit_end(&v);
+	return allowed;
 }
 
 void

@@ -18,8 +18,8 @@
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
 
-static Jsonb *
-detail(const char *key, const char *value)
+Jsonb *
+eg_event_detail(const char *key, const char *value)
 {
 	JsonbParseState *state = NULL;
 	JsonbValue	v;
@@ -49,6 +49,8 @@ eg_models_drop(const EgModelRow *m)
 	eg_visit_write("DELETE FROM engage.artifact WHERE version_id IN"
 				   " (SELECT id FROM engage.version WHERE model_id = $1)", "l", m->id);
 	eg_visit_write("DELETE FROM engage.segment_name WHERE version_id IN"
+				   " (SELECT id FROM engage.version WHERE model_id = $1)", "l", m->id);
+	eg_visit_write("DELETE FROM engage.author WHERE version_id IN"
 				   " (SELECT id FROM engage.version WHERE model_id = $1)", "l", m->id);
 	eg_visit_write("DELETE FROM engage.version WHERE model_id = $1", "l", m->id);
 	eg_visit_write("DELETE FROM engage.deployment WHERE model_id = $1", "l", m->id);
@@ -82,6 +84,7 @@ eg_models_drop_version(const EgModelRow *m, int64 version_id)
 	eg_visit_begin(&visit);
 	eg_visit_write("DELETE FROM engage.artifact WHERE version_id = $1", "l", version_id);
 	eg_visit_write("DELETE FROM engage.segment_name WHERE version_id = $1", "l", version_id);
+	eg_visit_write("DELETE FROM engage.author WHERE version_id = $1", "l", version_id);
 	eg_visit_write("DELETE FROM engage.version WHERE id = $1", "l", version_id);
 	eg_visit_end(&visit);
 	eg_models_event(m->id, m->name, version, "drop version", NULL);
@@ -106,7 +109,7 @@ eg_models_grant(const EgModelRow *m, const char *role)
 					   " ON CONFLICT DO NOTHING", "ln", m->id, role);
 	eg_visit_end(&visit);
 	if (n > 0)
-		eg_models_event(m->id, m->name, NULL, "grant", detail("role", role));
+		eg_models_event(m->id, m->name, NULL, "grant", eg_event_detail("role", role));
 }
 
 /* The role may be gone: then its grant can be taken away all the same. */
@@ -121,7 +124,7 @@ eg_models_revoke(const EgModelRow *m, const char *role)
 					   m->id, role);
 	eg_visit_end(&visit);
 	if (n > 0)
-		eg_models_event(m->id, m->name, NULL, "revoke", detail("role", role));
+		eg_models_event(m->id, m->name, NULL, "revoke", eg_event_detail("role", role));
 	else
 	{
 		if (strcmp(role, "public") != 0)
@@ -147,7 +150,7 @@ eg_models_set_owner(const EgModelRow *m, const char *role)
 	eg_visit_begin(&visit);
 	eg_visit_write("UPDATE engage.model SET owner = $2 WHERE id = $1", "ln", m->id, role);
 	eg_visit_end(&visit);
-	eg_models_event(m->id, m->name, NULL, "owner", detail("role", role));
+	eg_models_event(m->id, m->name, NULL, "owner", eg_event_detail("role", role));
 }
 
 void
@@ -163,7 +166,7 @@ eg_models_rename(const EgModelRow *m, const char *name)
 				 errmsg("model \"%s\" already exists", name)));
 	eg_visit_write("UPDATE engage.model SET name = $2 WHERE id = $1", "lt", m->id, name);
 	eg_visit_end(&visit);
-	eg_models_event(m->id, name, NULL, "rename", detail("from", m->name));
+	eg_models_event(m->id, name, NULL, "rename", eg_event_detail("from", m->name));
 }
 
 /* ---------------------------------------------------------------------------

@@ -190,7 +190,7 @@ eg_policy_version(int64 version_id)
 
 	eg_visit_begin(&v);
 	if (eg_visit_read("SELECT v.id, v.version, v.definition, v.columns, v.author, v.search_path,"
-					  " p.name FROM engage.policy_version v"
+					  " p.name, v.names FROM engage.policy_version v"
 					  " JOIN engage.policy p ON p.id = v.policy_id WHERE v.id = $1", "l",
 					  version_id) == 0)
 		ereport(ERROR,
@@ -203,6 +203,7 @@ eg_policy_version(int64 version_id)
 	row->author = eg_visit_text(&v, 0, 5);
 	row->search_path = eg_visit_text(&v, 0, 6);
 	row->policy = eg_visit_text(&v, 0, 7);
+	row->names = eg_visit_jsonb(&v, 0, 8);
 	eg_visit_end(&v);
 	return row;
 }
@@ -305,8 +306,8 @@ deploy_id(const EgPolicyRow *p, int64 version_id, int version)
 }
 
 int
-eg_policy_save(const char *name, Jsonb *definition, Jsonb *columns, const char *comment,
-			   bool deploy)
+eg_policy_save(const char *name, Jsonb *definition, Jsonb *columns, Jsonb *names,
+			   const char *comment, bool deploy)
 {
 	char	   *search_path = pstrdup(namespace_search_path);
 	bool		created;
@@ -328,13 +329,13 @@ eg_policy_save(const char *name, Jsonb *definition, Jsonb *columns, const char *
 	/* a number is not used again: a dropped version lives on in events */
 	eg_visit_begin(&v);
 	(void) eg_visit_write("INSERT INTO engage.policy_version (policy_id, version, definition,"
-						  " columns, author, search_path, comment)"
+						  " columns, author, search_path, comment, names)"
 						  " SELECT $1, 1 + greatest(0, (SELECT max(version)"
 						  " FROM engage.policy_version WHERE policy_id = $1),"
 						  " (SELECT max(version::integer) FROM engage.event WHERE model_id = $1"
-						  " AND action = 'policy save')), $2, $3, $4, $5, $6"
-						  " RETURNING id, version", "ljjntt", p->id, definition, columns,
-						  GetUserNameFromId(v.user, false), search_path, comment);
+						  " AND action = 'policy save')), $2, $3, $4, $5, $6, $7"
+						  " RETURNING id, version", "ljjnttj", p->id, definition, columns,
+						  GetUserNameFromId(v.user, false), search_path, comment, names);
 	id = eg_visit_int64(0, 1);
 	version = eg_visit_int(0, 2);
 	eg_visit_end(&v);

@@ -78,8 +78,12 @@ load(int64 version_id)
 	code->version_id = version_id;
 	code->version = row->version;
 	code->name = row->policy;
-	code->author = row->author;
-	code->search_path = eg_author_path(row->search_path);
+	code->text.what = psprintf("policy \"%s\"", row->policy);
+	code->text.author = row->author;
+	code->text.search_path = row->search_path;
+	code->text.names = row->names;
+	code->text.lent = true;		/* eg_policy_resolve() has asked for the grant */
+	code->text.remedy = "Save the definition again with engage_policy().";
 	code->columns_json = row->columns;
 	code->policy = eg_policy_parse(row->definition);
 	code->rules = palloc0(sizeof(CachedExpression **) * code->policy->nlayers);

@@ -10,6 +10,7 @@
 #ifndef EG_POLICY_CACHE_H
 #define EG_POLICY_CACHE_H
 
+#include "store/gate.h"
 #include "store/policy.h"
 #include "store/rules.h"
 
@@ -18,8 +19,7 @@ typedef struct EgPolicyCode
 	int64		version_id;
 	int			version;
 	char	   *name;			/* of the policy when it was read */
-	char	   *author;
-	char	   *search_path;	/* as eg_author_enter() wants it */
+	EgText		text;			/* the rules: whose, under which path (gate.h) */
 	EgPolicy   *policy;
 	Jsonb	   *columns_json;
 	TupleDesc	columns;		/* NULL until eg_policy_code_columns() */
@@ -29,7 +29,7 @@ typedef struct EgPolicyCode
 /* Pinned until the context `until` is reset or deleted. */
 extern EgPolicyCode *eg_policy_code_get(int64 version_id, MemoryContext until);
 
-/* These two are called as the author. */
+/* These two are called within eg_gate_run() of the text. */
 extern TupleDesc eg_policy_code_columns(EgPolicyCode *code);
 extern Node *eg_policy_code_rule(EgPolicyCode *code, int layer, int rule);
 

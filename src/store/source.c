@@ -16,13 +16,14 @@
  */
 #include "postgres.h"
 
-#include "access/xact.h"
 #include "engage.h"
 #include "executor/spi.h"
+#include "store/gate.h"
 #include "store/source_private.h"
 #include "utils/builtins.h"
 #include "utils/date.h"
 #include "utils/memutils.h"
+#include "utils/plancache.h"
 
 #define FIRST_ROWS			4096
 #define ROWS_BETWEEN_STEPS	4096
@@ -519,9 +520,7 @@ read_rows(EgSourceReader *r)
 	receiver->pub.mydest = DestTuplestore;	/* SPI takes DestNone for "no rows wanted" */
 	receiver->reader = r;
 
-	plan = SPI_prepare_cursor(sql, 0, NULL, CURSOR_OPT_PARALLEL_OK);
-	if (plan == NULL)
-		elog(ERROR, "could not prepare the source: %s", SPI_result_code_string(SPI_result));
+	plan = eg_gate_prepare(sql, 0, NULL, CURSOR_OPT_PARALLEL_OK);
 	options.read_only = true;
 	options.dest = (DestReceiver *) receiver;
 	rc = SPI_execute_plan_extended(plan, &options);
@@ -545,32 +544,24 @@ check_rows(EgSourceReader *r)
 						r->role[EG_SRC_TARGET].name, (long long) d->nread, eg_source_words(r))));
 }
 
+static void
+read_all(void *arg)
+{
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+	read_rows(arg);
+	SPI_finish();
+}
+
 EgSourceData *
 eg_source_read(const EgSourceSpec *spec, EgRun *run)
 {
 	EgSourceReader *r = palloc0(sizeof(EgSourceReader));
-	bool		read_only = XactReadOnly;
 
 	r->spec = spec;
 	r->run = run;
 	r->context = CurrentMemoryContext;
-
-	if (SPI_connect() != SPI_OK_CONNECT)
-		elog(ERROR, "SPI_connect failed");
-
-	/* functions in the source must not write either: SPI's own flag sees the statement only */
-	PG_TRY();
-	{
-		XactReadOnly = true;
-		read_rows(r);
-	}
-	PG_FINALLY();
-	{
-		XactReadOnly = read_only;
-	}
-	PG_END_TRY();
-
-	SPI_finish();
+	eg_gate_run(NULL, read_all, r);
 	MemoryContextDelete(r->row_context);
 	check_rows(r);
 	resize(r, r->data.x.nrows);
@@ -580,19 +571,120 @@ eg_source_read(const EgSourceSpec *spec, EgRun *run)
 	return &r->data;
 }
 
+/* ----------
+ * Cursors
+ * ----------
+ */
+
+typedef struct Cursor
+{
+	Portal		portal;
+	const char *sql;
+	int			nargs;
+	Oid		   *types;
+	Datum	   *values;
+	const char *nulls;
+	long		rows;
+} Cursor;
+
+static void
+open_cursor(void *arg)
+{
+	Cursor	   *c = arg;
+
+	c->portal = SPI_cursor_open(NULL, eg_gate_prepare(c->sql, c->nargs, c->types, 0), c->values,
+								c->nulls, true);
+}
+
+Portal
+eg_source_open(const char *sql, int nargs, Oid *types, Datum *values, const char *nulls)
+{
+	Cursor		c = {NULL, sql, nargs, types, values, nulls, 0};
+
+	eg_gate_run(NULL, open_cursor, &c);
+	return c.portal;
+}
+
+static void
+fetch_rows(void *arg)
+{
+	Cursor	   *c = arg;
+
+	SPI_cursor_fetch(c->portal, true, c->rows);
+}
+
 void
 eg_source_fetch(Portal portal, long rows)
 {
-	bool		read_only = XactReadOnly;
+	Cursor		c = {portal};
 
-	PG_TRY();
+	c.rows = rows;
+	eg_gate_run(NULL, fetch_rows, &c);
+}
+
+/* ----------
+ * Columns alone
+ * ----------
+ */
+
+typedef struct Described
+{
+	const char *query;
+	MemoryContext context;
+	TupleDesc	desc;
+} Described;
+
+static void
+describe_query(void *arg)
+{
+	Described  *d = arg;
+	SPIPlanPtr	plan;
+	CachedPlanSource *source;
+
+	SPI_connect();
+	plan = eg_gate_prepare(d->query, 0, NULL, 0);
+	source = linitial(SPI_plan_get_plan_sources(plan));
+	MemoryContextSwitchTo(d->context);
+	d->desc = CreateTupleDescCopy(source->resultDesc);
+	SPI_finish();
+}
+
+TupleDesc
+eg_source_describe(const char *query)
+{
+	Described	d = {query, CurrentMemoryContext, NULL};
+
+	eg_gate_run(NULL, describe_query, &d);
+	return d.desc;
+}
+
+typedef struct Named
+{
+	List	   *sources;
+	Jsonb	   *names;
+} Named;
+
+static void
+name_sources(void *arg)
+{
+	Named	   *n = arg;
+	List	   *queries = NIL;
+	char	   *relation;
+	ListCell   *lc;
+
+	foreach(lc, n->sources)
 	{
-		XactReadOnly = true;
-		SPI_cursor_fetch(portal, true, rows);
+		if (lfirst(lc))
+			queries = lappend(queries, eg_source_query(lfirst(lc), &relation));
 	}
-	PG_FINALLY();
-	{
-		XactReadOnly = read_only;
-	}
-	PG_END_TRY();
+	n->names = eg_gate_names(queries);
+}
+
+Jsonb *
+eg_source_names(List *sources)
+{
+	Named		n = {sources, NULL};
+
+	eg_gate_run(NULL, name_sources, &n);
+	return n.names;
 }
