@@ -34,7 +34,7 @@ eg_recipe_text(const EgVersionRow *v)
 	text->search_path = path ? path : "";
 	text->names = v->names;
 	text->model_id = v->model_id;
-	text->remedy = psprintf("The owner of the model can take the source over, if he may read it: "
+	text->remedy = psprintf("An owner of the model who may read the source can take it over: "
 							"SELECT engage_set_author(%s).",
 							quote_literal_cstr(psprintf("%s@%s", v->model, eg_version_text(v))));
 	return text;

@@ -97,6 +97,9 @@ extern EgSourceData *eg_source_read(const EgSourceSpec *spec, EgRun *run);
  */
 extern void eg_source_canonical(EgSourceData *d, const uint64 *rank, Size ntrain);
 
+/* Is a source text the name of a relation?  One has no white space or parenthesis outside its quotes. */
+extern bool eg_source_is_name(const char *source);
+
 /* The SELECT for a source text, checked: one statement, a SELECT, nothing written. */
 extern char *eg_source_query(const char *source, char **relation);
 
