@@ -22,6 +22,7 @@
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "store/registry.h"
+#include "store/roles.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
@@ -289,12 +290,11 @@ bool
 eg_models_allowed(Oid user, int64 model_id, const char *owner, EgPrivilege privilege)
 {
 	static SPIPlanPtr plan = NULL;
-	Oid			role = get_role_oid(owner, true);
 	Oid			type = INT8OID;
 	Datum		value = Int64GetDatum(model_id);
 	uint64		n;
 
-	if (superuser_arg(user) || (OidIsValid(role) && has_privs_of_role(user, role)))
+	if (eg_role_includes(user, owner))
 		return true;
 	if (privilege != EG_PRIV_USE)
 		return false;
@@ -306,10 +306,8 @@ eg_models_allowed(Oid user, int64 model_id, const char *owner, EgPrivilege privi
 		bool		isnull;
 		Name		grantee = DatumGetName(eg_visit_datum(i, 1, &isnull));
 
-		if (strcmp(NameStr(*grantee), "public") == 0)
-			return true;
-		role = get_role_oid(NameStr(*grantee), true);
-		if (OidIsValid(role) && has_privs_of_role(user, role))
+		if (strcmp(NameStr(*grantee), "public") == 0 ||
+			eg_role_includes(user, NameStr(*grantee)))
 			return true;
 	}
 	return false;
@@ -453,7 +451,7 @@ eg_models_get(const char *name, bool missing_ok, EgPrivilege privilege, bool loc
 
 		m->id = eg_visit_int64(0, 1);
 		m->name = eg_visit_text(&visit, 0, 2);
-		m->owner = get_role_oid(owner, true);
+		m->owner = eg_role_oid(owner);
 		m->deployed = eg_visit_int64(0, 4);
 		m->split = eg_visit_jsonb(&visit, 0, 5);
 		eg_models_require(&visit, m->id, m->name, owner, privilege);
@@ -477,6 +475,7 @@ eg_models_create(const char *name, Jsonb *split)
 	uint64		inserted;
 
 	eg_model_name_check(name);
+	eg_role_note(GetUserNameFromId(GetUserId(), false));
 	eg_visit_begin(&visit);
 	inserted = eg_visit_write("INSERT INTO engage.model (name, owner, split) VALUES ($1, $2, $3)"
 							  " ON CONFLICT (name) DO NOTHING", "tnj",
@@ -503,6 +502,7 @@ eg_models_event(int64 model_id, const char *model, const char *version, const ch
 {
 	EgVisit		visit;
 
+	eg_role_note(GetUserNameFromId(GetUserId(), false));
 	eg_visit_begin(&visit);
 	eg_visit_write("INSERT INTO engage.event (who, login, model_id, model, version, action, detail)"
 				   " VALUES ($1, $2, $3, $4, $5, $6, $7)", "nnltttj",

@@ -25,6 +25,7 @@
 #include "utils/memutils.h"
 
 #include "store/registry.h"
+#include "store/roles.h"
 #include "store/tune.h"
 
 #define TRAIN_ARGS			22
@@ -58,6 +59,7 @@ eg_tuning_begin(const char *model, Jsonb *setting, const char *metric, uint64 fi
 	EgVisit		v;
 	int64		id;
 
+	eg_role_note(who);
 	eg_visit_begin(&v);
 	(void) eg_visit_write("INSERT INTO engage.tuning (model, who, setting, metric, fingerprint)"
 						  " VALUES ($1, $2, $3, $4, $5) RETURNING id", "tnjtt", model, who,
@@ -143,8 +145,9 @@ int64
 eg_trials_forget(const char *model)
 {
 	static const char *const mine =
-		"(SELECT t.id FROM engage.tuning t LEFT JOIN pg_catalog.pg_roles r ON r.rolname = t.who"
-		" WHERE t.model = $1 AND ($2 = 1 OR pg_catalog.pg_has_role($3, r.oid, 'USAGE')))";
+		"(SELECT t.id FROM engage.tuning t WHERE t.model = $1 AND ($2 = 1 OR pg_has_role($3::name,"
+		" (SELECT r.oid FROM pg_roles r WHERE r.rolname = t.who"
+		" AND engage.role_missing(t.who) IS NULL), 'USAGE')))";
 	bool		super = superuser();
 	char	   *who = GetUserNameFromId(GetUserId(), false);
 	EgVisit		v;

@@ -36,6 +36,7 @@
 #include "utils/tuplestore.h"
 
 #include "store/registry.h"
+#include "store/roles.h"
 #include "store/velocity_private.h"
 
 #define PREFIX			"engage_velocity_"
@@ -151,6 +152,7 @@ insert_row(const EgTrackerSpec *spec, Oid rollup)
 	EgVisit		v;
 	char	   *user = GetUserNameFromId(GetUserId(), false);
 
+	eg_role_note(user);
 	eg_visit_begin(&v);
 	if (eg_visit_write("SELECT c.oid IS NULL FROM engage.velocity_tracker t"
 					   " LEFT JOIN pg_class c ON c.oid = t.source WHERE t.name = $1", "t",
@@ -274,7 +276,7 @@ eg_velocity_untrack(const char *name)
 	eg_visit_begin(&v);
 	if (eg_visit_write("SELECT source::oid, rollup::oid, pg_has_role($2::oid, r.oid, 'USAGE')"
 					   " FROM engage.velocity_tracker t LEFT JOIN pg_roles r"
-					   " ON r.rolname = t.created_by WHERE name = $1 FOR UPDATE OF t", "tl", name,
+					   " ON r.rolname = t.created_by AND engage.role_missing(r.rolname) IS NULL WHERE name = $1 FOR UPDATE OF t", "tl", name,
 					   (int64) v.user) == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
