@@ -37,6 +37,9 @@ extern char *eg_role_orphans(int64 model_id);
 /* Is the current user the owner of the version's model, its author, or superuser? */
 extern bool eg_version_is_open(const EgVersionRow *v);
 
+/* The same of a version of a policy. */
+extern bool eg_policy_is_open(int64 policy_version_id);
+
 /*
  * What everybody who may use a model sees of one of its documents: 'recipe' and
  * 'data' of a version, 'event' and 'check' for the details of those.  A member that

@@ -13,6 +13,8 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "store/registry.h"
@@ -30,7 +32,7 @@ static const struct
 	{"recipe", {"target", "algorithm", "params", "task", "key", "features", "weight",
 		"class_weight", "test_size", "split", "seed", "deploy", "min_improvement", "positive",
 		"group_by", "event", "partition_by", "intervals", "interval_method", "interval_folds",
-		"calibrate", "background", "remember", "imported"}},
+		"calibrate", "background", "remember", "author", "imported"}},
 
 	/* what was found in the rows */
 	{"data", {"rows", "rows_train", "rows_validation", "rows_test", "rows_without_target",
@@ -56,6 +58,32 @@ eg_version_is_open(const EgVersionRow *v)
 
 	return (owner && eg_role_includes(GetUserId(), owner)) ||
 		(author && eg_role_includes(GetUserId(), author));
+}
+
+bool
+eg_policy_is_open(int64 policy_version_id)
+{
+	static SPIPlanPtr plan = NULL;
+	Oid			type = INT8OID;
+	Datum		value = Int64GetDatum(policy_version_id);
+	Oid			user = GetUserId();
+	EgVisit		v;
+	bool		open = superuser_arg(user);
+
+	if (open)
+		return true;
+	eg_visit_begin_fast(&v);
+	if (eg_visit_saved(&plan, "SELECT p.owner, v.author FROM engage.policy_version v"
+					   " JOIN engage.policy p ON p.id OPERATOR(pg_catalog.=) v.policy_id"
+					   " WHERE v.id OPERATOR(pg_catalog.=) $1", 1, &type, &value, 1) > 0)
+	{
+		char	   *owner = eg_visit_text(&v, 0, 1);
+		char	   *author = eg_visit_text(&v, 0, 2);
+
+		open = eg_role_includes(user, owner) || eg_role_includes(user, author);
+	}
+	eg_visit_end(&v);
+	return open;
 }
 
 static const char *const *
