@@ -23,6 +23,7 @@
 #include "miscadmin.h"
 #include "store/registry.h"
 #include "store/roles.h"
+#include "store/sequences.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
@@ -162,6 +163,8 @@ visit_run(const char *sql, bool read_only, const char *args, va_list ap)
 			nulls[i] = 'n';
 	}
 
+	if (!read_only)
+		eg_sequence_check(sql);
 	code = SPI_execute_with_args(sql, n, types, values, nulls, read_only, 0);
 	if (code < 0)
 		elog(ERROR, "SPI failed in the registry: %s", SPI_result_code_string(code));

@@ -150,18 +150,30 @@ eg_models_set_owner(const EgModelRow *m, const char *role)
 	eg_models_event(m->id, m->name, NULL, "owner", detail("role", role));
 }
 
+/* Another session may give the name away while this one looks: the index decides. */
 void
 eg_models_rename(const EgModelRow *m, const char *name)
 {
+	MemoryContext caller = CurrentMemoryContext;
 	EgVisit		visit;
 
 	eg_model_name_check(name);
 	eg_visit_begin(&visit);
-	if (eg_visit_write("SELECT id FROM engage.model WHERE name = $1", "t", name) > 0)
+	PG_TRY();
+	{
+		eg_visit_write("UPDATE engage.model SET name = $2 WHERE id = $1", "lt", m->id, name);
+	}
+	PG_CATCH();
+	{
+		if (geterrcode() != ERRCODE_UNIQUE_VIOLATION)
+			PG_RE_THROW();
+		MemoryContextSwitchTo(caller);
+		FlushErrorState();
 		ereport(ERROR,
 				(errcode(ERRCODE_DUPLICATE_OBJECT),
 				 errmsg("model \"%s\" already exists", name)));
-	eg_visit_write("UPDATE engage.model SET name = $2 WHERE id = $1", "lt", m->id, name);
+	}
+	PG_END_TRY();
 	eg_visit_end(&visit);
 	eg_models_event(m->id, name, NULL, "rename", detail("from", m->name));
 }

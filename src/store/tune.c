@@ -95,13 +95,19 @@ eg_trial_add(int64 tuning, const EgTrialRow *t)
 	EgVisit		v;
 
 	eg_visit_begin(&v);
-	(void) eg_visit_write("INSERT INTO engage.trial (tuning, trial, algorithm, params, scores,"
+	if (eg_visit_write("INSERT INTO engage.trial (tuning, trial, algorithm, params, scores,"
 						  " gaps, mean, deviation, gap, loss, seconds, state, message) VALUES"
 						  " ($1, $2, $3, $4, $5, $6, $7::float8, $8::float8, $9::float8,"
-						  " $10::float8, $11, $12, $13)", "litjjjttttdtt", tuning, t->trial,
+						  " $10::float8, $11, $12, $13)"
+						  " ON CONFLICT (tuning, trial) DO NOTHING", "litjjjttttdtt", tuning, t->trial,
 						  t->algorithm, t->params, t->scores, t->gaps, number_text(t->mean),
 						  number_text(t->deviation), number_text(t->gap), number_text(t->loss),
-						  t->seconds, t->state, t->message);
+						  t->seconds, t->state, t->message) == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_IN_USE),
+				 errmsg("another session goes on with the same search"),
+				 errdetail("Trial %d of search %lld is there already.", t->trial, (long long) tuning),
+				 errhint("Wait until it has finished, and call again with resume => true.")));
 	eg_visit_end(&v);
 }
 
