@@ -32,6 +32,14 @@
 #define pg_attribute_noreturn()			__attribute__((noreturn))
 #endif
 
+/* 16 made one function of those that check rights on an object */
+#if PG_VERSION_NUM >= 160000
+#define eg_namespace_aclcheck(schema, role, mode) \
+	object_aclcheck(NamespaceRelationId, schema, role, mode)
+#else
+#define eg_namespace_aclcheck(schema, role, mode)	pg_namespace_aclcheck(schema, role, mode)
+#endif
+
 /* 17 made intervals infinite */
 #if PG_VERSION_NUM >= 170000
 #define EG_INTERVAL_NOT_FINITE(i)		INTERVAL_NOT_FINITE(i)

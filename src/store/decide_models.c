@@ -139,7 +139,8 @@ resolve_work(void *arg)
 	EgModelSite *site = w->site;
 
 	eg_gate_run(&w->d->code->text, resolve_for_author, w);
-	if (site->scorer && w->id == site->version_id && w->experiment == site->experiment)
+	if (site->scorer && w->id == site->version_id && w->experiment == site->experiment &&
+		site->scorer->model->registry == eg_registry_identity())
 		return;
 	site->scorer = NULL;
 	site->router = NULL;

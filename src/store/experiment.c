@@ -47,7 +47,7 @@ struct EgRouter
 	MemoryContext context;
 	EgScorer  **scorers;		/* (narms) made when a row comes */
 	MemoryContext bound;
-	uint64		row_type;		/* 0: none bound; PG_UINT64_MAX: values in place */
+	EgRowType	row_type;
 	TupleDesc	desc;
 	int			attno;			/* of the key, from 1 */
 	EgConverter cv;
@@ -434,13 +434,14 @@ no_key(const EgRouter *r)
 }
 
 static void
-bind_row_type(EgRouter *r, TupleDesc desc)
+bind_row_type(EgRouter *r, TupleDesc desc, uint64 identifier)
 {
+	EgRowType	row_type = {identifier, eg_catalog_changes};
 	MemoryContext old;
 	Oid			type;
 	int			i;
 
-	r->row_type = 0;
+	r->row_type.identifier = 0;
 	if (r->bound)
 		MemoryContextReset(r->bound);
 	else
@@ -469,6 +470,7 @@ bind_row_type(EgRouter *r, TupleDesc desc)
 						r->experiment->key, r->experiment->name, format_type_be(type)),
 				 errdetail("The text of such values depends on settings, and so would the arm."),
 				 errhint("Route by an integer, numeric, text or uuid column.")));
+	r->row_type = row_type;
 }
 
 /* 42, 42.0 and 42.00 are the same customer. */
@@ -517,12 +519,11 @@ eg_router_tuple(EgRouter *r, HeapTupleHeader header)
 	Datum		value;
 	bool		isnull;
 
-	if (unlikely(id != r->row_type))
+	if (unlikely(!eg_row_type_is(&r->row_type, id)))
 	{
 		TupleDesc	desc = lookup_rowtype_tupdesc(type, typmod);
 
-		bind_row_type(r, desc);
-		r->row_type = id;
+		bind_row_type(r, desc, id);
 		ReleaseTupleDesc(desc);
 	}
 	tuple.t_len = HeapTupleHeaderGetDatumLength(header);
@@ -536,17 +537,14 @@ eg_router_tuple(EgRouter *r, HeapTupleHeader header)
 bool
 eg_router_has_values(const EgRouter *r)
 {
-	return r->row_type == PG_UINT64_MAX;
+	return eg_row_type_is(&r->row_type, EG_VALUES_ROW);
 }
 
 int
 eg_router_values(EgRouter *r, TupleDesc desc, const Datum *values, const bool *nulls)
 {
-	if (unlikely(r->row_type != PG_UINT64_MAX))
-	{
-		bind_row_type(r, desc);
-		r->row_type = PG_UINT64_MAX;
-	}
+	if (unlikely(!eg_router_has_values(r)))
+		bind_row_type(r, desc, EG_VALUES_ROW);
 	return arm_of_value(r, values[r->attno - 1], nulls[r->attno - 1]);
 }
 

@@ -17,6 +17,8 @@
 #include "utils/jsonb.h"
 #include "utils/plancache.h"
 
+#include "store/identity.h"
+
 /* ----------
  * Expressions
  * ----------
@@ -53,7 +55,7 @@ typedef struct EgRuleRow
 	TupleDesc	columns;
 	TupleTableSlot *slot;		/* the row, as rules see it */
 
-	uint64		row_type;		/* identifier of the bound row type, 0: none */
+	EgRowType	row_type;		/* what is bound */
 	MemoryContext bound;
 	TupleDesc	desc;			/* of the caller's rows */
 	TupleTableSlot *from;
