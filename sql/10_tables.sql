@@ -171,9 +171,12 @@ COMMENT ON FUNCTION engage.role_renamed(name) IS
 
 -- whose rights the source of a version is read with
 CREATE VIEW engage.version_author AS
-SELECT v.id AS version_id, (v.recipe->>'author')::name AS author
-FROM engage.version v;
-COMMENT ON VIEW engage.version_author IS 'authors of versions; imported ones have none';
+SELECT v.id AS version_id,
+	coalesce(a.author, (v.recipe->>'author')::name) AS author,
+	coalesce(a.names, v.recipe->'names') AS names
+FROM engage.version v
+LEFT JOIN engage.author a ON a.version_id = v.id;
+COMMENT ON VIEW engage.version_author IS 'authors of versions, and what the names in their sources mean; imported ones have none';
 
 CREATE VIEW engage.models WITH (security_barrier) AS
 SELECT m.name AS model,

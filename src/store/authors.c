@@ -17,6 +17,7 @@
 
 #include "store/authors.h"
 #include "store/registry.h"
+#include "store/roles.h"
 #include "store/source.h"
 
 EgText *
@@ -91,6 +92,7 @@ eg_models_set_author(const EgModelRow *m, const EgVersionRow *v)
 	t.query = eg_jsonb_text(v->recipe, "source");
 	eg_gate_run(&text, look_up, &t);
 
+	eg_role_note(text.author);
 	eg_visit_begin(&visit);
 	eg_visit_write("INSERT INTO engage.author (version_id, author, names) VALUES ($1, $2, $3)"
 				   " ON CONFLICT (version_id) DO UPDATE SET author = $2, names = $3,"
@@ -106,7 +108,7 @@ eg_authors_tell(const EgModelRow *m, const char *owner)
 	Oid			role = get_role_oid(owner, false);
 	EgVersionRow *v = m->deployed ? eg_models_version_by_id(m->deployed) : NULL;
 	EgText	   *text = v ? eg_recipe_text(v) : NULL;
-	Oid			author = text ? get_role_oid(text->author, true) : InvalidOid;
+	Oid			author = text ? eg_role_oid(text->author) : InvalidOid;
 
 	if (!OidIsValid(author) || superuser_arg(role) || has_privs_of_role(role, author))
 		return;

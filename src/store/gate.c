@@ -31,6 +31,7 @@
 
 #include "store/gate_private.h"
 #include "store/registry.h"
+#include "store/roles.h"
 
 /* A text that is running. */
 typedef struct Gate
@@ -133,7 +134,7 @@ eg_gate_path(const char *search_path)
 bool
 eg_gate_allows(const EgText *text)
 {
-	Oid			author = get_role_oid(text->author, true);
+	Oid			author = eg_role_oid(text->author);
 
 	return text->lent || superuser() || !OidIsValid(author) ||
 		has_privs_of_role(GetUserId(), author);
@@ -154,7 +155,7 @@ eg_gate_require(const EgText *text)
 static Oid
 find_author(const EgText *text)
 {
-	Oid			author = get_role_oid(text->author, true);
+	Oid			author = eg_role_oid(text->author);
 
 	if (!OidIsValid(author))
 		ereport(ERROR,

@@ -215,9 +215,8 @@ eg_models_version(const char *reference, EgPrivilege privilege)
 #define BY_ID \
 	"SELECT v.id, v.model_id, m.name, v.major, v.minor, v.patch, v.algorithm, v.task, v.recipe," \
 	" v.params, v.metrics, v.data, v.seed, v.library, v.seconds," \
-	" coalesce(a.author, v.recipe->>'author'), coalesce(a.names, v.recipe->'names')" \
-	" FROM engage.version v JOIN engage.model m ON m.id = v.model_id" \
-	" LEFT JOIN engage.author a ON a.version_id = v.id WHERE v.id = $1"
+	" a.author, a.names FROM engage.version v JOIN engage.model m ON m.id = v.model_id" \
+	" JOIN engage.version_author a ON a.version_id = v.id WHERE v.id = $1"
 
 /*
  * The caller's snapshot comes first: it is the one that found the id.  A

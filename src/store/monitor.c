@@ -28,6 +28,7 @@
 #include "base/compat.h"
 #include "store/monitor.h"
 #include "store/registry.h"
+#include "store/roles.h"
 #include "store/source.h"
 
 #define CHANNEL		"engage_alerts"
@@ -192,18 +193,17 @@ eg_monitor_models(void)
 		int64		id = DatumGetInt64(SPI_getbinval(table->vals[i], table->tupdesc, 1, &isnull));
 		char	   *name = SPI_getvalue(table->vals[i], table->tupdesc, 2);
 		char	   *owner = SPI_getvalue(table->vals[i], table->tupdesc, 3);
-		Oid			author = get_role_oid(SPI_getvalue(table->vals[i], table->tupdesc, 4), true);
+		char	   *author = SPI_getvalue(table->vals[i], table->tupdesc, 4);
 		MemoryContext old;
 
 		if (!eg_models_allowed(visit.user, id, owner, EG_PRIV_MANAGE))
 			continue;
-		if (OidIsValid(author) && !superuser_arg(visit.user) &&
-			!has_privs_of_role(visit.user, author))
+		if (OidIsValid(eg_role_oid(author)) && !eg_role_includes(visit.user, author))
 		{
 			ereport(NOTICE,
 					(errmsg("model \"%s\" was not checked", name),
 					 errdetail("It is watched with the rights of role \"%s\", and only for members "
-							   "of that role.", GetUserNameFromId(author, false)),
+							   "of that role.", author),
 					 errhint("Declare the monitor again with engage_monitor().")));
 			continue;
 		}

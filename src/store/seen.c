@@ -54,10 +54,9 @@ bool
 eg_version_is_open(const EgVersionRow *v)
 {
 	char	   *owner = eg_models_owner_name(v->model_id);
-	char	   *author = v->recipe ? eg_jsonb_text(v->recipe, "author") : NULL;
 
 	return (owner && eg_role_includes(GetUserId(), owner)) ||
-		(author && eg_role_includes(GetUserId(), author));
+		(v->author && eg_role_includes(GetUserId(), v->author));
 }
 
 bool
