@@ -517,7 +517,7 @@ check_model(Oid functions, const char *name, bool missing_ok, Tuplestorestate *s
 }
 
 /*
- * engage_check(model): model, check_name, value, threshold, status, alert_id, action
+ * engage_check(), engage_check(model): model, check_name, value, threshold, status, alert_id, action
  */
 Datum
 engage_check(PG_FUNCTION_ARGS)
@@ -527,19 +527,20 @@ engage_check(PG_FUNCTION_ARGS)
 	Tuplestorestate *store;
 	List	   *models;
 	ListCell   *lc;
+	bool		all = PG_NARGS() == 0 || PG_ARGISNULL(0);
 	MemoryContext context,
 				old;
 
 	PreventCommandIfReadOnly("engage_check()");
 	PreventCommandIfParallelMode("engage_check()");
 	store = eg_result_rows(fcinfo, &desc);
-	models = PG_ARGISNULL(0) ? eg_monitor_models() :
+	models = all ? eg_monitor_models() :
 		list_make1(text_to_cstring(PG_GETARG_TEXT_PP(0)));
 	context = AllocSetContextCreate(CurrentMemoryContext, "engage check", ALLOCSET_DEFAULT_SIZES);
 	foreach(lc, models)
 	{
 		old = MemoryContextSwitchTo(context);
-		check_model(functions, lfirst(lc), PG_ARGISNULL(0), store, desc);
+		check_model(functions, lfirst(lc), all, store, desc);
 		MemoryContextSwitchTo(old);
 		MemoryContextReset(context);
 		CHECK_FOR_INTERRUPTS();

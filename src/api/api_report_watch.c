@@ -19,7 +19,6 @@
 #include "utils/jsonb.h"
 
 #include "api/report.h"
-#include "store/ask.h"
 #include "store/check.h"
 #include "store/monitor.h"
 #include "store/registry.h"
@@ -29,10 +28,13 @@
 typedef struct Wanted
 {
 	EgReport   *r;
-	const char *call;
-	const char *subject;		/* $1: model, version or experiment */
-	const char *source;			/* $2 */
-	const char *period;			/* $4, or NULL */
+	const char *function;
+	const char *subject_name;	/* of the argument: model or name */
+	const char *subject;		/* model, version or experiment */
+	const char *source_name;	/* of the argument: source or outcomes */
+	const char *source;
+	const char *more_name;		/* of a further argument, or NULL */
+	const char *more;
 	const char *search_path;	/* NULL: as it is */
 	char	   *svg;
 } Wanted;
@@ -41,13 +43,15 @@ static void
 draw(void *arg)
 {
 	Wanted	   *w = arg;
-	const char *args[4] = {w->subject, w->source, eg_report_options(w->r), w->period};
+	EgQuestion	q = {.function = w->function,
+		.call = EG_ARGS({w->subject_name, w->subject}, {w->source_name, w->source},
+						{"options", eg_report_options(w->r, 0)}, {w->more_name, w->more})};
 	int			level = NewGUCNestLevel();
 
 	if (w->search_path)
 		(void) set_config_option("search_path", w->search_path, PGC_USERSET, PGC_S_SESSION,
 								 GUC_ACTION_SAVE, true, 0, false);
-	w->svg = eg_ask_text(eg_report_function(w->r, w->call), lengthof(args), args);
+	w->svg = eg_report_text(w->r, &q);
 	AtEOXact_GUC(false, level);
 }
 
@@ -89,11 +93,15 @@ period_of(const EgReport *r)
 {
 	const char *args[1] = {r->version->model};
 
-	return eg_ask_text("SELECT CASE WHEN l.span < interval '15 days' THEN 'day' "
-					   "WHEN l.span < interval '1 year' THEN 'week' "
-					   "WHEN l.span IS NOT NULL THEN 'month' END "
-					   "FROM (SELECT pg_catalog.max(scored_at) - pg_catalog.min(scored_at) AS span "
-					   "FROM engage.predictions WHERE model = $1) AS l", 1, args);
+	return eg_ask_text("SELECT CASE"
+					   " WHEN l.span OPERATOR(pg_catalog.<) '15 days'::pg_catalog.interval"
+					   " THEN 'day'::pg_catalog.text"
+					   " WHEN l.span OPERATOR(pg_catalog.<) '1 year'::pg_catalog.interval"
+					   " THEN 'week'::pg_catalog.text"
+					   " WHEN l.span IS NOT NULL THEN 'month'::pg_catalog.text END"
+					   " FROM (SELECT pg_catalog.max(p.scored_at) OPERATOR(pg_catalog.-)"
+					   " pg_catalog.min(p.scored_at) AS span FROM engage.predictions AS p"
+					   " WHERE p.model OPERATOR(pg_catalog.=) $1) AS l", 1, args);
 }
 
 /* Is there a loss of a single row by which arms are compared? */
@@ -107,10 +115,11 @@ void
 eg_report_watch(EgReport *r, bool given)
 {
 	EgMonitor  *w = eg_monitor_get(r->version->model_id);
-	Wanted		drift = {r, "engage_plot_drift($1, $2, $3::jsonb)", r->reference, r->current};
-	Wanted		performance = {r, "engage_plot_performance($1, $2, $3::jsonb, period => $4)",
-		r->version->model, r->outcomes, period_of(r)};
-	Wanted		experiment = {r, "engage_plot_experiment($1, $2, $3::jsonb, measure => 'loss')"};
+	Wanted		drift = {r, "engage_plot_drift", "model", r->reference, "source", r->current};
+	Wanted		performance = {r, "engage_plot_performance", "model", r->version->model, "outcomes",
+		r->outcomes, "period", period_of(r)};
+	Wanted		experiment = {r, "engage_plot_experiment", "name", NULL, "outcomes", NULL,
+		"measure", "loss"};
 	const char *args[1] = {r->version->model};
 	char	   *outcomes;
 
@@ -133,12 +142,13 @@ eg_report_watch(EgReport *r, bool given)
 	}
 	if (performance.source && has_loss(r->compiled->task))
 	{
-		experiment.subject = eg_ask_text("SELECT experiment FROM engage.experiments "
-										 "WHERE model = $1 AND running", 1, args);
+		experiment.subject = eg_ask_text("SELECT e.experiment FROM engage.experiments AS e"
+										 " WHERE e.model OPERATOR(pg_catalog.=) $1 AND e.running",
+										 1, args);
 		experiment.source = performance.source;
 		experiment.search_path = performance.search_path;
 	}
-	if (performance.period == NULL)
+	if (performance.more == NULL)
 		performance.source = NULL;
 	if (drift.source == NULL && performance.source == NULL)
 		return;

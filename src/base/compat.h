@@ -46,6 +46,15 @@
 #define EG_IS_MERGE(node)				false
 #endif
 
+/* 16 gave all kinds of objects one function that looks at their rights */
+#if PG_VERSION_NUM >= 160000
+#define EG_FUNCTION_ACLCHECK(function, role) \
+	object_aclcheck(ProcedureRelationId, function, role, ACL_EXECUTE)
+#else
+#define EG_FUNCTION_ACLCHECK(function, role) \
+	pg_proc_aclcheck(function, role, ACL_EXECUTE)
+#endif
+
 /* 18 made PG_MODULE_MAGIC_EXT, which names the module and its version */
 #if PG_VERSION_NUM >= 180000
 #define EG_MODULE_MAGIC(module, ver)	PG_MODULE_MAGIC_EXT(.name = module, .version = ver)

@@ -112,7 +112,7 @@ leave(Role *r)
 
 /* Functions in a source must not write either: SPI's own flag sees the statement only. */
 static Jsonb *
-ask_read_only(const char *sql, int nargs, const char *const *args)
+ask_read_only(const EgQuestion *q)
 {
 	bool		read_only = XactReadOnly;
 	Jsonb	   *answer = NULL;
@@ -120,7 +120,7 @@ ask_read_only(const char *sql, int nargs, const char *const *args)
 	PG_TRY();
 	{
 		XactReadOnly = true;
-		answer = eg_ask_jsonb(sql, nargs, args);
+		answer = eg_question_jsonb(q);
 	}
 	PG_FINALLY();
 	{
@@ -128,12 +128,6 @@ ask_read_only(const char *sql, int nargs, const char *const *args)
 	}
 	PG_END_TRY();
 	return answer;
-}
-
-static const char *
-schema_of(Oid functions)
-{
-	return quote_identifier(get_namespace_name(functions));
 }
 
 /* Numbers in a member that is an array of them. */
@@ -197,6 +191,7 @@ eg_ask_facts(const EgAsked *a, List *columns, bool mean, bool plan_only)
 	char	   *relation,
 			   *query;
 	const char *args[1];
+	EgQuestion	q = {NULL, lengthof(args), args};
 	double	   *present = palloc(sizeof(double) * (list_length(columns) + 1));
 	Jsonb	   *answer;
 	Role		role;
@@ -211,8 +206,7 @@ eg_ask_facts(const EgAsked *a, List *columns, bool mean, bool plan_only)
 	appendStringInfoString(&sql,
 						   "SELECT pg_catalog.jsonb_build_object('rows', pg_catalog.count(*)");
 	if (mean)
-		appendStringInfo(&sql, ", 'mean', pg_catalog.avg(%s.engage_predict($1, s))",
-						 schema_of(a->functions));
+		appendStringInfoString(&sql, ", 'mean', pg_catalog.avg(engage.predict($1, s.*))");
 	appendStringInfoString(&sql, ", 'present', ARRAY[");
 	foreach(lc, columns)
 		appendStringInfo(&sql, "%spg_catalog.count(s.%s)", lc == list_head(columns) ? "" : ", ",
@@ -220,7 +214,8 @@ eg_ask_facts(const EgAsked *a, List *columns, bool mean, bool plan_only)
 	appendStringInfo(&sql, "]::pg_catalog.int8[]) FROM (%s) AS s%s", query,
 					 plan_only ? " WHERE false" : "");
 	args[0] = a->model;
-	answer = ask_read_only(sql.data, 1, args);
+	q.sql = sql.data;
+	answer = ask_read_only(&q);
 	leave(&role);
 
 	f.rows = json_number(answer, "rows");
@@ -248,30 +243,30 @@ eg_ask_facts(const EgAsked *a, List *columns, bool mean, bool plan_only)
 	"SELECT pg_catalog.jsonb_build_object(" \
 	"'features', pg_catalog.count(d.psi) FILTER (WHERE NOT d.score)," \
 	" 'beyond', pg_catalog.count(*) FILTER (WHERE NOT d.score" \
-	" AND d.psi OPERATOR(pg_catalog.>) $3::pg_catalog.float8)," \
+	" AND d.psi OPERATOR(pg_catalog.>) $1::pg_catalog.float8)," \
 	" 'worst', pg_catalog.max(d.psi) FILTER (WHERE NOT d.score)," \
 	" 'feature', (pg_catalog.array_agg(d.feature ORDER BY d.psi USING OPERATOR(pg_catalog.>)," \
 	" d.feature) FILTER (WHERE NOT d.score AND d.psi IS NOT NULL))[1]," \
 	" 'score', pg_catalog.max(d.psi) FILTER (WHERE d.score)," \
 	" 'scores', pg_catalog.count(*) FILTER (WHERE d.score)," \
 	" 'mean', pg_catalog.max(d.mean_then) FILTER (WHERE d.score))" \
-	" FROM (SELECT x.feature, x.mean_then, x.kind OPERATOR(pg_catalog.=) 'score' AS score," \
+	" FROM (SELECT x.feature, x.mean_then, x.kind OPERATOR(pg_catalog.=) 'score'::pg_catalog.text AS score," \
 	" CASE WHEN x.psi OPERATOR(pg_catalog.<=) x.chance THEN 0 ELSE x.psi END AS psi" \
-	" FROM %s.engage_drift($1, $2, multivariate => false) AS x) AS d"
+	" FROM " EG_ROWS " AS x) AS d"
 
 EgDriftFacts
 eg_ask_drift(const EgAsked *a, double limit)
 {
 	EgDriftFacts f = {0, NAN, NULL, 0, NAN, NAN};
-	const char *args[3];
+	const char *args[1];
+	EgQuestion	q = {DRIFT_QUERY, lengthof(args), args, "engage_drift"};
 	Jsonb	   *answer;
 	Role		role;
 
 	enter(&role, a);
-	args[0] = a->model;
-	args[1] = a->source;
-	args[2] = psprintf("%.17g", limit);
-	answer = ask_read_only(psprintf(DRIFT_QUERY, schema_of(a->functions)), 3, args);
+	args[0] = psprintf("%.17g", limit);
+	q.call = EG_ARGS({"model", a->model}, {"source", a->source}, {"multivariate", "false"});
+	answer = ask_read_only(&q);
 	leave(&role);
 
 	f.nfeatures = (int) json_number(answer, "features");
@@ -287,20 +282,18 @@ eg_ask_drift(const EgAsked *a, double limit)
 Jsonb *
 eg_ask_metrics(const EgAsked *a)
 {
-	const char *args[2];
 	char	   *relation;
+	EgQuestion	some = {0};
+	EgQuestion	metrics = {.function = "engage_evaluate"};
 	Jsonb	   *answer = NULL;
-	Jsonb	   *some;
 	Role		role;
 
 	enter(&role, a);
-	some = ask_read_only(psprintf("SELECT '{}'::pg_catalog.jsonb FROM (%s) AS s LIMIT 1",
-								  eg_source_query(a->source, &relation)), 0, NULL);
-	args[0] = a->model;
-	args[1] = a->source;
-	if (some)
-		answer = ask_read_only(psprintf("SELECT %s.engage_evaluate($1, $2)",
-										schema_of(a->functions)), 2, args);
+	some.sql = psprintf("SELECT '{}'::pg_catalog.jsonb FROM (%s) AS s LIMIT 1",
+						eg_source_query(a->source, &relation));
+	metrics.call = EG_ARGS({"model", a->model}, {"source", a->source});
+	if (ask_read_only(&some))
+		answer = ask_read_only(&metrics);
 	leave(&role);
 	return answer;
 }
@@ -313,25 +306,12 @@ eg_ask_metrics(const EgAsked *a)
 EgRetrained
 eg_ask_retrain(Oid functions, const char *model, const char *deploy)
 {
-	MemoryContext caller = CurrentMemoryContext;
-	EgRetrained r = {0};
-	Oid			types[2] = {TEXTOID, TEXTOID};
-	Datum		values[2];
-	char		nulls[2] = {' ', ' '};
-	bool		isnull;
+	EgRows	   *row = eg_call_write("engage_retrain", EG_ARGS({"model", model},
+															  {"deploy", deploy}));
+	EgRetrained r;
 
-	SPI_connect();
-	values[0] = CStringGetTextDatum(model);
-	nulls[1] = deploy ? ' ' : 'n';
-	values[1] = deploy ? CStringGetTextDatum(deploy) : (Datum) 0;
-	if (SPI_execute_with_args(psprintf("SELECT version, deployed FROM %s.engage_retrain($1, $2)",
-									   schema_of(functions)), 2, types, values, nulls, false,
-							  1) != SPI_OK_SELECT || SPI_processed != 1)
-		elog(ERROR, "engage_retrain() gave no row");
-	r.version = MemoryContextStrdup(caller, SPI_getvalue(SPI_tuptable->vals[0],
-														  SPI_tuptable->tupdesc, 1));
-	r.deployed = DatumGetBool(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2,
-											&isnull));
-	SPI_finish();
+	r.version = eg_rows_text(row, "version");
+	r.deployed = eg_rows_true(row, "deployed");
+	eg_rows_free(row);
 	return r;
 }

@@ -242,8 +242,8 @@ eg_velocity_track(const EgTrackerSpec *spec)
 
 	SPI_connect();
 	command(psprintf("CREATE TRIGGER %s AFTER INSERT ON %s REFERENCING NEW TABLE AS engage_rows"
-					 " FOR EACH STATEMENT EXECUTE FUNCTION %s.engage_velocity_feed(%s)",
-					 quote_identifier(trigger_name(spec->name)), source, spec->functions,
+					 " FOR EACH STATEMENT EXECUTE FUNCTION engage.velocity_feed(%s)",
+					 quote_identifier(trigger_name(spec->name)), source,
 					 quote_literal_cstr(spec->name)));
 	command(psprintf("CREATE TABLE %s WITH (fillfactor = 70, toast_tuple_target = 8160)"
 					 " AS SELECT %s AS key, NULL::pg_catalog.bytea AS state FROM %s WITH NO DATA",
@@ -352,7 +352,7 @@ eg_velocity_feed(TriggerData *data)
 		data->tg_trigger->tgnargs != 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("engage_velocity_feed() belongs into a trigger that engage_velocity_track() makes")));
+				 errmsg("engage.velocity_feed() belongs into a trigger that engage_velocity_track() makes")));
 	t = latest_tracker(data->tg_trigger->tgargs[0]);
 	if (t->source != RelationGetRelid(source) ||
 		strcmp(data->tg_trigger->tgname, trigger_name(t->name)) != 0)
