@@ -517,7 +517,8 @@ check_model(Oid functions, const char *name, bool missing_ok, Tuplestorestate *s
 }
 
 /*
- * engage_check(), engage_check(model): model, check_name, value, threshold, status, alert_id, action
+ * engage_check(), engage_check(model): model, check_name, value, threshold,
+ * status, alert_id, action
  */
 Datum
 engage_check(PG_FUNCTION_ARGS)

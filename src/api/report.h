@@ -47,7 +47,7 @@ typedef struct EgReport
 extern char *eg_report_text(EgReport *r, const EgQuestion *q);
 extern Jsonb *eg_report_jsonb(EgReport *r, const EgQuestion *q);
 
-/* Options of the next picture, JSON; the most bars or rows that it shows, 0: as it likes; palloc'd. */
+/* Options of the next picture, JSON, palloc'd; limit: the most bars that it shows, 0: its own. */
 extern char *eg_report_options(EgReport *r, int limit);
 
 /*

@@ -49,7 +49,8 @@ constant(Oid type, const char *value)
 		getTypeInputInfo(type, &input, &parameter);
 		datum = OidInputFunctionCall(input, (char *) value, parameter, -1);
 	}
-	return (Expr *) makeConst(type, -1, get_typcollation(type), len, datum, value == NULL, by_value);
+	return (Expr *) makeConst(type, -1, get_typcollation(type), len, datum, value == NULL,
+							  by_value);
 }
 
 static FuncExpr *

@@ -31,7 +31,7 @@ typedef struct EgRows
 extern EgRows *eg_call_rows(const char *function, const EgArg *args);
 extern void eg_rows_free(EgRows *rows);
 
-/* The row of a function that writes: it sees what was written before, and the caller what it wrote. */
+/* The same of one that writes: it sees what was written before, and its caller what it wrote. */
 extern EgRows *eg_call_write(const char *function, const EgArg *args);
 
 /* A column of the first row, in CurrentMemoryContext; NULL or false for NULL. */

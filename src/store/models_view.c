@@ -138,7 +138,7 @@ eg_models_create_view(const char *view, const char *reference, const char *sourc
 	EgVersionRow *version = eg_models_version(reference, EG_PRIV_USE);
 	RangeVar   *name = makeRangeVarFromNameList(eg_qualified_name_list(view));
 	const char *quoted_view = quote_qualified_identifier(name->schemaname, name->relname);
-	const char *model = psprintf("%s::pg_catalog.text", quote_literal_cstr(reference));
+	const char *model = quote_literal_cstr(reference);
 	char	   *relation = NULL;
 	char	   *query = eg_source_query(source, &relation);
 	StringInfoData sql;
