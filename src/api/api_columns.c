@@ -175,8 +175,9 @@ simplify(SupportRequestSimplify *request)
 	if (!OidIsValid(function))
 		return NULL;
 
-	/* the plan is made anew when the function that was written, too, has changed */
+	/* the plan is made anew when what was written, or what that stands for, has changed */
 	record_plan_function_dependency(request->root, call->funcid);
+	record_plan_function_dependency(request->root, eg_function_public(function));
 
 	items = palloc(sizeof(Datum) * list_length(names));
 	foreach(lc, names)

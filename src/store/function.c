@@ -362,6 +362,7 @@ eg_function_over_columns(Oid function)
 	static const Oid types[] = {TEXTOID, TEXTARRAYOID, OIDOID, ANYOID};
 	char	   *name = get_func_name(function);
 	Oid			columns;
+	Oid			public;
 
 	if (name == NULL)
 		return InvalidOid;
@@ -371,12 +372,13 @@ eg_function_over_columns(Oid function)
 							  CStringGetDatum(psprintf("%s" COLUMNS, name)),
 							  PointerGetDatum(buildoidvector(types, lengthof(types))),
 							  ObjectIdGetDatum(our_schema()));
-	if (!OidIsValid(columns) || !may_everybody(columns) || !is_plain(columns) ||
-		!is_plain(function))
+	if (!OidIsValid(columns) || !may_everybody(columns) || !is_plain(columns))
 		return InvalidOid;
 
 	/* what is in its place asks for the right to the public function, not to a twin */
-	if (function != eg_function_public(columns) && !may_everybody(function))
+	public = eg_function_public(columns);
+	if (!is_plain(function) || !is_plain(public) ||
+		(function != public && !may_everybody(function)))
 		return InvalidOid;
 	return columns;
 }

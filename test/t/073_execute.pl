@@ -19,8 +19,8 @@ CREATE TABLE rows AS
 SELECT g AS id, (g * 7919) % 101 + g % 17 > 60 AS y, (g * 7919) % 101 AS a, g % 17 AS b, ((g * 31) % 97)::float8 AS d FROM generate_series(1, 1000) g;
 ALTER TABLE rows OWNER TO alice;
 GRANT SELECT ON rows TO PUBLIC;
-CREATE VIEW some AS SELECT id, a, b, d, y FROM rows;
-GRANT SELECT ON some TO PUBLIC;
+CREATE VIEW few AS SELECT id, a, b, d, y FROM rows;
+GRANT SELECT ON few TO PUBLIC;
 CREATE SCHEMA alice AUTHORIZATION alice;
 GRANT USAGE ON SCHEMA alice TO PUBLIC;
 SQL
@@ -42,7 +42,7 @@ foreach my $f (sort keys %model)
 	my $m = $model{$f};
 	my $twin = $f =~ s/^engage_/engage./r;
 	my $denied = qr/42501: permission denied for function $f$/m;
-	my @ways = ("SELECT $f('$m', r) FROM rows r WHERE id = 1", "SELECT $f('$m', r.*) FROM rows r WHERE id = 1", "SELECT $f('$m', s) FROM some s WHERE id = 1",
+	my @ways = ("SELECT $f('$m', r) FROM rows r WHERE id = 1", "SELECT $f('$m', r.*) FROM rows r WHERE id = 1", "SELECT $f('$m', s) FROM few s WHERE id = 1",
 		"SELECT $f('$m', s) FROM (SELECT * FROM rows OFFSET 0) s WHERE id = 1", "SELECT $f('$m', s) FROM (SELECT id, a, b, d, y FROM rows) s WHERE id = 1",
 		"SELECT x FROM rows r, LATERAL $f('$m', r) x WHERE id = 1", "SELECT count($f('$m', r)) FROM rows r", "SELECT id FROM rows r WHERE $f('$m', r) IS NOT NULL LIMIT 1",
 		"SELECT $twin('$m', r) FROM rows r WHERE id = 1", "SELECT $twin('$m', s) FROM (SELECT * FROM rows OFFSET 0) s WHERE id = 1",
@@ -55,7 +55,7 @@ foreach my $f (sort keys %model)
 	$s->query("SET plan_cache_mode = force_generic_plan; PREPARE p AS SELECT count($f('$m', r)) FROM rows r; PREPARE t AS SELECT count($twin('$m', r)) FROM rows r");
 	is($s->query('EXECUTE p; EXECUTE t'), "1000\n1000", "$f: allowed");
 	$pg->query("CREATE OR REPLACE FUNCTION alice.definer() RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER AS 'BEGIN RETURN (SELECT count(public.$f(''$m'', r)) FROM public.rows r); END'", user => 'alice');
-	$pg->query("CREATE OR REPLACE VIEW alice.v AS SELECT id, $twin('$m', r.*) AS score FROM public.rows r; GRANT SELECT ON alice.v TO PUBLIC", user => 'alice');
+	$pg->query("DROP VIEW IF EXISTS alice.v; CREATE VIEW alice.v AS SELECT id, $twin('$m', r.*) AS score FROM public.rows r; GRANT SELECT ON alice.v TO PUBLIC", user => 'alice');
 
 	$pg->query("REVOKE EXECUTE ON FUNCTION $f(text, record) FROM PUBLIC; GRANT EXECUTE ON FUNCTION $f(text, record) TO alice");
 	like($pg->error($_, user => 'bob'), $denied, "revoked: $_") foreach @ways;
@@ -127,7 +127,7 @@ my %call = (
 	'engage.log_predictions(text,text,text,timestamp with time zone)' => "SELECT * FROM engage.log_predictions('two', 'rows', 'id')",
 	map { ("engage.$_(text,record)" => "SELECT engage.$_('$model{\"engage_$_\"}', s) FROM (SELECT * FROM rows OFFSET 0) s") } map { s/^engage_//r } keys %model);
 $pg->query("$quiet SELECT engage_monitor('two', 'rows', thresholds => '{\"age\": 100}')", user => 'alice');
-foreach my $twin (split /\n/, $pg->query("SELECT oid::regprocedure FROM pg_proc WHERE prosrc = 'engage_twin' ORDER BY 1"))
+foreach my $twin (split /\n/, $pg->query("SELECT replace(oid::regprocedure::text, '\"', '') FROM pg_proc WHERE prosrc = 'engage_twin' ORDER BY 1"))
 {
 	my $public = $twin =~ s/^engage\./engage_/r;
 	my ($name) = $public =~ /^(\w+)/;
