@@ -1,6 +1,5 @@
-# 072_planted.pl - functions, operators and types that others plant beside engage's, in the schema that it is installed in:
-# nothing of engage calls them, and nothing of engage becomes ambiguous; and what EXECUTE was taken of cannot be reached by
-# another name.
+# Functions, operators and types that others plant beside engage's, in the schema that it is installed in: nothing of engage
+# calls them, and nothing of engage becomes ambiguous.
 #
 # A trap is planted for every function of the extension, found in the catalog, in every shape that the parser may prefer.
 
