@@ -39,6 +39,11 @@ CREATE FUNCTION engage_set_owner(model text, role text) RETURNS void
 	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 COMMENT ON FUNCTION engage_set_owner(text, text) IS 'give a model to another role';
 
+CREATE FUNCTION engage_set_author(model text) RETURNS text
+	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION engage_set_author(text) IS
+	'take over the source of a version: it is read with the caller''s rights from now on; returns the version';
+
 CREATE FUNCTION engage_model_version(model text) RETURNS text
 	AS 'MODULE_PATHNAME' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 100;
 COMMENT ON FUNCTION engage_model_version(text) IS 'version that engage_predict(model, ...) uses now';

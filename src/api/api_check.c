@@ -109,8 +109,7 @@ asked(const Checking *c, const char *source)
 	EgAsked		a = {0};
 
 	a.functions = c->functions;
-	a.author = c->w->author;
-	a.search_path = c->w->search_path;
+	a.text = &c->w->text;
 	a.source = source;
 	a.model = c->reference;
 	return a;
@@ -477,12 +476,13 @@ check_model(Oid functions, const char *name, bool missing_ok, Tuplestorestate *s
 		put_row(store, desc, c.m->name, &busy);
 		return;
 	}
-	c.w = eg_monitor_get(c.m->id);
+	c.w = eg_monitor_get(c.m->id, c.m->name);
 	if (c.w == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("model \"%s\" is not watched", c.m->name),
 				 errhint("Say what to watch with engage_monitor().")));
+	eg_gate_require(&c.w->text);
 
 	problem = eg_attempt(set_up, &c);
 	if (problem)

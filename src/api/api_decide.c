@@ -36,11 +36,7 @@ typedef struct Site
 	MemoryContext context;		/* of the decider */
 	int64		version_id;
 	EgDecider  *decider;
-	TransactionId xmin;			/* of the snapshot, as far as one backend can tell two apart */
-	TransactionId xmax;
-	uint32		xcnt;
-	int32		subxcnt;
-	CommandId	curcid;
+	EgSnapshotId snapshot;
 	Oid			user;
 	char	   *reference;
 	TupleDesc	desc;			/* of the result */
@@ -76,14 +72,15 @@ site_of(FunctionCallInfo fcinfo)
 
 	if (s == NULL)
 		s = make_site(fcinfo);
-	if (s->decider && s->xmin == now->xmin && s->xmax == now->xmax && s->xcnt == now->xcnt &&
-		s->subxcnt == now->subxcnt && s->curcid == now->curcid && s->user == GetUserId() &&
+	if (s->decider && eg_snapshot_is(&s->snapshot, now) && s->user == GetUserId() &&
+		eg_decider_code(s->decider)->changes == eg_catalog_changes &&
 		strlen(s->reference) == len && memcmp(s->reference, VARDATA_ANY(reference), len) == 0)
 		return s;
 
 	name = text_to_cstring(reference);
 	id = eg_policy_resolve(name);
-	if (s->decider == NULL || s->version_id != id)
+	if (s->decider == NULL || s->version_id != id ||
+		!eg_policy_code_fits(eg_decider_code(s->decider)))
 	{
 		/* an error below leaves an empty call site, not a half one */
 		s->decider = NULL;
@@ -96,11 +93,7 @@ site_of(FunctionCallInfo fcinfo)
 		s->reference = MemoryContextStrdup(s->context, name);
 	s->user = InvalidOid;
 	eg_decider_refresh(s->decider);
-	s->xmin = now->xmin;
-	s->xmax = now->xmax;
-	s->xcnt = now->xcnt;
-	s->subxcnt = now->subxcnt;
-	s->curcid = now->curcid;
+	eg_snapshot_remember(&s->snapshot, now);
 	s->user = GetUserId();
 	return s;
 }

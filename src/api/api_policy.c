@@ -18,6 +18,7 @@
 #include "api/recipe.h"
 #include "base/compat.h"
 #include "store/decide.h"
+#include "store/gate.h"
 #include "store/registry.h"
 
 PG_FUNCTION_INFO_V1(engage_policy);
@@ -63,20 +64,37 @@ no_source(const char *what)
 					 "source => 'payments'.")));
 }
 
-static void
-check_rules(const EgLayer *l, TupleDesc columns, Bitmapset **used)
+/* A definition while it is checked. */
+typedef struct Checked
 {
+	const EgLayer *layer;
+	TupleDesc	columns;
+	Bitmapset  *used;
+	List	   *rules;			/* parsed */
+} Checked;
+
+static void
+rules_work(void *arg)
+{
+	Checked    *c = arg;
 	int			i;
 
-	if (columns == NULL)
-		no_source("rules");
-	for (i = 0; i < l->n; i++)
+	for (i = 0; i < c->layer->n; i++)
 	{
-		char	   *place = eg_rule_place(l, i);
+		const char *when = c->layer->rules[i].when;
+		char	   *place = eg_rule_place(c->layer, i);
 
-		(void) eg_rule_parse(l->rules[i].when, place, columns, used);
-		FreeCachedExpression(eg_rule_compile(l->rules[i].when, place, columns));
+		c->rules = lappend(c->rules, eg_rule_parse(when, place, c->columns, &c->used));
+		FreeCachedExpression(eg_rule_compile(when, place, c->columns));
 	}
+}
+
+static void
+check_rules(Checked *c)
+{
+	if (c->columns == NULL)
+		no_source("rules");
+	eg_gate_run(NULL, rules_work, c);
 }
 
 /* A column that a velocity layer reads. */
@@ -154,10 +172,9 @@ engage_policy(PG_FUNCTION_ARGS)
 	char	   *name = required(fcinfo, 0, "name");
 	char	   *source = eg_arg_text(fcinfo, 2);
 	char	   *comment = eg_arg_text(fcinfo, 3);
-	Bitmapset  *used = NULL;
+	Checked		c = {0};
 	Jsonb	   *definition;
 	EgPolicy   *p;
-	TupleDesc	columns;
 	int			i;
 
 	PreventCommandIfReadOnly("engage_policy()");
@@ -168,22 +185,22 @@ engage_policy(PG_FUNCTION_ARGS)
 				 errmsg("argument \"definition\" must not be NULL")));
 	definition = PG_GETARG_JSONB_P(1);
 	p = eg_policy_parse(definition);
-	columns = known_columns(name, source);
+	c.columns = known_columns(name, source);
 	for (i = 0; i < p->nlayers; i++)
 	{
-		const EgLayer *l = &p->layers[i];
-
-		if (l->kind == EG_LAYER_RULES)
-			check_rules(l, columns, &used);
-		else if (l->kind == EG_LAYER_VELOCITY)
-			check_velocity(l, columns, &used);
+		c.layer = &p->layers[i];
+		if (c.layer->kind == EG_LAYER_RULES)
+			check_rules(&c);
+		else if (c.layer->kind == EG_LAYER_VELOCITY)
+			check_velocity(c.layer, c.columns, &c.used);
 		else
-			check_models(l);
+			check_models(c.layer);
 	}
 	/* all columns are kept: the next version may need others */
 	PG_RETURN_INT32(eg_policy_save(name, definition,
-								   eg_json_parse(columns ? eg_columns_to_json(columns, used) :
-												 "[]"), comment,
+								   eg_json_parse(c.columns ?
+												 eg_columns_to_json(c.columns, c.used) : "[]"),
+								   eg_gate_expr_names(c.rules), comment,
 								   PG_ARGISNULL(4) || PG_GETARG_BOOL(4)));
 }
 

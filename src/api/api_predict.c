@@ -45,16 +45,6 @@ PG_FUNCTION_INFO_V1(engage_predict_interval_jsonb);
 PG_FUNCTION_INFO_V1(engage_predict_set_row);
 PG_FUNCTION_INFO_V1(engage_predict_set_jsonb);
 
-/* Identity of a snapshot, as far as one backend can tell two apart. */
-typedef struct SnapshotId
-{
-	TransactionId xmin;
-	TransactionId xmax;
-	uint32		xcnt;
-	int32		subxcnt;
-	CommandId	curcid;
-} SnapshotId;
-
 /* What one call site keeps in fn_extra. */
 typedef struct CallSite
 {
@@ -64,18 +54,11 @@ typedef struct CallSite
 	int64		experiment;		/* 0: none runs */
 	EgRouter   *router;			/* of it, in context; or NULL */
 	void	   *extra;			/* of the caller, in context */
-	SnapshotId	snapshot;
+	EgSnapshotId snapshot;
 	Oid			user;
 	int			ref_len;
 	char	   *ref;			/* model reference of the last call */
 } CallSite;
-
-static inline bool
-same_snapshot(const SnapshotId *id, Snapshot s)
-{
-	return id->xmin == s->xmin && id->xmax == s->xmax && id->xcnt == s->xcnt &&
-		id->subxcnt == s->subxcnt && id->curcid == s->curcid;
-}
 
 static void
 remember(CallSite *site, const char *ref, int len, Snapshot s)
@@ -89,11 +72,7 @@ remember(CallSite *site, const char *ref, int len, Snapshot s)
 		site->ref[len] = '\0';
 		site->ref_len = len;
 	}
-	site->snapshot.xmin = s->xmin;
-	site->snapshot.xmax = s->xmax;
-	site->snapshot.xcnt = s->xcnt;
-	site->snapshot.subxcnt = s->subxcnt;
-	site->snapshot.curcid = s->curcid;
+	eg_snapshot_remember(&site->snapshot, s);
 	site->user = GetUserId();
 }
 
@@ -108,7 +87,8 @@ resolve(CallSite *site, Oid function, const char *ref, int len, Snapshot snapsho
 	/* the planner's form of engage_predict() is for who may execute that */
 	eg_require_execute(function);
 	version_id = eg_models_resolve_routed(text, &experiment);
-	if (version_id != site->version_id || experiment != site->experiment)
+	if (version_id != site->version_id || experiment != site->experiment ||
+		site->scorer->model->registry != eg_registry_identity())
 	{
 		/* an error below leaves an empty call site, not a half one */
 		site->scorer = NULL;
@@ -137,7 +117,7 @@ eg_call_site_scorer(FunctionCallInfo fcinfo)
 	Snapshot	snapshot = GetActiveSnapshot();
 
 	if (likely(site != NULL && site->scorer != NULL && site->ref_len == len &&
-			   same_snapshot(&site->snapshot, snapshot) && site->user == GetUserId() &&
+			   eg_snapshot_is(&site->snapshot, snapshot) && site->user == GetUserId() &&
 			   memcmp(site->ref, ref, len) == 0))
 		return site->scorer;
 

@@ -9,6 +9,7 @@
 
 #include "fmgr.h"
 #include "miscadmin.h"
+#include "store/authors.h"
 #include "store/registry.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -21,6 +22,7 @@ PG_FUNCTION_INFO_V1(engage_rename);
 PG_FUNCTION_INFO_V1(engage_grant);
 PG_FUNCTION_INFO_V1(engage_revoke);
 PG_FUNCTION_INFO_V1(engage_set_owner);
+PG_FUNCTION_INFO_V1(engage_set_author);
 PG_FUNCTION_INFO_V1(engage_model_version);
 PG_FUNCTION_INFO_V1(engage_create_view);
 
@@ -115,7 +117,21 @@ engage_set_owner(PG_FUNCTION_ARGS)
 	EgModelRow *m = managed_model(fcinfo, "engage_set_owner()");
 
 	eg_models_set_owner(m, text_to_cstring(PG_GETARG_TEXT_PP(1)));
+	eg_authors_tell(m, text_to_cstring(PG_GETARG_TEXT_PP(1)));
 	PG_RETURN_VOID();
+}
+
+/* engage_set_author(model): the current user takes over the source of a version */
+Datum
+engage_set_author(PG_FUNCTION_ARGS)
+{
+	EgVersionRow *v;
+
+	PreventCommandIfReadOnly("engage_set_author()");
+	PreventCommandIfParallelMode("engage_set_author()");
+	v = eg_models_version(text_to_cstring(PG_GETARG_TEXT_PP(0)), EG_PRIV_MANAGE);
+	eg_models_set_author(eg_models_get(v->model, false, EG_PRIV_MANAGE, true), v);
+	PG_RETURN_TEXT_P(cstring_to_text(eg_version_text(v)));
 }
 
 Datum

@@ -5,7 +5,7 @@
  *	  training: drift, performance of logged scores, a running experiment.
  *
  * What is not said in the options is taken from the model's monitor, where the
- * reader is the role that declared it: another's sources are not run here.
+ * reader may have its sources run.
  * They may have gone meanwhile; then the page says so, and stands.
  *
  *-------------------------------------------------------------------------
@@ -15,7 +15,6 @@
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
-#include "utils/guc.h"
 #include "utils/jsonb.h"
 
 #include "api/report.h"
@@ -24,7 +23,7 @@
 #include "store/registry.h"
 #include "store/source.h"
 
-/* A picture that is asked for under the search_path of its source. */
+/* A picture; that of a stored source goes through the gate. */
 typedef struct Wanted
 {
 	EgReport   *r;
@@ -35,7 +34,7 @@ typedef struct Wanted
 	const char *source;
 	const char *more_name;		/* of a further argument, or NULL */
 	const char *more;
-	const char *search_path;	/* NULL: as it is */
+	const EgText *text;			/* of a source of the monitor; NULL: given by the reader */
 	char	   *svg;
 } Wanted;
 
@@ -46,24 +45,25 @@ draw(void *arg)
 	EgQuestion	q = {.function = w->function,
 		.call = EG_ARGS({w->subject_name, w->subject}, {w->source_name, w->source},
 						{"options", eg_report_options(w->r, 0)}, {w->more_name, w->more})};
-	int			level = NewGUCNestLevel();
 
-	if (w->search_path)
-		(void) set_config_option("search_path", w->search_path, PGC_USERSET, PGC_S_SESSION,
-								 GUC_ACTION_SAVE, true, 0, false);
 	w->svg = eg_report_text(w->r, &q);
-	AtEOXact_GUC(false, level);
+}
+
+static void
+draw_as_author(void *arg)
+{
+	eg_gate_run(((Wanted *) arg)->text, draw, arg);
 }
 
 /* The picture, or a sentence about why a source of the monitor fails. */
 static void
-put(Wanted *w, bool of_monitor, const char *caption)
+put(Wanted *w, const char *caption)
 {
 	char	   *problem = NULL;
 
 	CHECK_FOR_INTERRUPTS();
-	if (of_monitor)
-		problem = eg_attempt(draw, w);
+	if (w->text)
+		problem = eg_attempt(draw_as_author, w);
 	else
 		draw(w);
 	if (problem)
@@ -73,18 +73,35 @@ put(Wanted *w, bool of_monitor, const char *caption)
 		eg_page_figure(&w->r->page, w->svg, caption);
 }
 
+/* A source of the monitor as a query: the names in it are the author's. */
+typedef struct Resolved
+{
+	const char *source;
+	char	   *query;
+} Resolved;
+
+static void
+resolve_source(void *arg)
+{
+	Resolved   *q = arg;
+	char	   *relation;
+
+	q->query = eg_source_query(q->source, &relation);
+}
+
 /* Outcomes by key, made of rows that hold the key and the target; NULL without these. */
 static char *
 outcomes_of(const EgReport *r, const EgMonitor *w)
 {
 	const char *key = r->version->recipe ? eg_jsonb_text(r->version->recipe, "key") : NULL;
 	const char *target = r->compiled->parts[0]->schema->target;
-	char	   *relation;
+	Resolved	q = {w->outcomes, NULL};
 
 	if (w->outcomes == NULL || key == NULL || target == NULL)
 		return NULL;
-	return psprintf("SELECT c.%s AS key, c.%s AS outcome FROM (%s) AS c", quote_identifier(key),
-					quote_identifier(target), eg_source_query(w->outcomes, &relation));
+	eg_gate_run(&w->text, resolve_source, &q);
+	return psprintf("SELECT c.%s AS key, c.%s AS outcome FROM (%s\n) AS c", quote_identifier(key),
+					quote_identifier(target), q.query);
 }
 
 /* How fine: a log of weeks by day, of years by month; NULL: nothing is logged. */
@@ -114,7 +131,7 @@ has_loss(EgTask task)
 void
 eg_report_watch(EgReport *r, bool given)
 {
-	EgMonitor  *w = eg_monitor_get(r->version->model_id);
+	EgMonitor  *w = eg_monitor_get(r->version->model_id, r->version->model);
 	Wanted		drift = {r, "engage_plot_drift", "model", r->reference, "source", r->current};
 	Wanted		performance = {r, "engage_plot_performance", "model", r->version->model, "outcomes",
 		r->outcomes, "period", period_of(r)};
@@ -123,13 +140,13 @@ eg_report_watch(EgReport *r, bool given)
 	const char *args[1] = {r->version->model};
 	char	   *outcomes;
 
-	/* another's sources are not run with the rights of this reader */
-	if (w && strcmp(w->author, GetUserNameFromId(GetUserId(), false)) != 0)
+	/* a reader who may not have the monitor's sources run sees the page without them */
+	if (w && !eg_gate_allows(&w->text))
 		w = NULL;
 	if (drift.source == NULL && w)
 	{
 		drift.source = w->source;
-		drift.search_path = w->search_path;
+		drift.text = &w->text;
 	}
 	else if (drift.source == NULL && given)
 		drift.source = r->source;
@@ -138,7 +155,7 @@ eg_report_watch(EgReport *r, bool given)
 	if (r->outcomes == NULL && w && (outcomes = outcomes_of(r, w)) != NULL)
 	{
 		performance.source = outcomes;
-		performance.search_path = w->search_path;
+		performance.text = &w->text;
 	}
 	if (performance.source && has_loss(r->compiled->task))
 	{
@@ -146,7 +163,7 @@ eg_report_watch(EgReport *r, bool given)
 										 " WHERE e.model OPERATOR(pg_catalog.=) $1 AND e.running",
 										 1, args);
 		experiment.source = performance.source;
-		experiment.search_path = performance.search_path;
+		experiment.text = performance.text;
 	}
 	if (performance.more == NULL)
 		performance.source = NULL;
@@ -156,14 +173,11 @@ eg_report_watch(EgReport *r, bool given)
 	eg_page_section(&r->page, "Is it still good?", "What became of the model and of its customers "
 					"since the training.");
 	if (drift.source)
-		put(&drift, drift.search_path != NULL,
-			"How far features and scores have moved away from those of the training.");
+		put(&drift, "How far features and scores have moved away from those of the training.");
 	if (performance.source)
-		put(&performance, performance.search_path != NULL,
-			"Scores that were logged, measured by the outcomes that are known since; of every "
+		put(&performance, "Scores that were logged, measured by the outcomes that are known since; of every "
 			"version that answered.");
 	if (experiment.subject && performance.source)
-		put(&experiment, experiment.search_path != NULL,
-			"The running experiment: how large the errors of each version are on its own "
+		put(&experiment, "The running experiment: how large the errors of each version are on its own "
 			"customers, against the first.");
 }

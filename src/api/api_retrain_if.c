@@ -21,6 +21,7 @@
 
 #include "api/monitor.h"
 #include "api/recipe.h"
+#include "store/authors.h"
 #include "store/registry.h"
 
 PG_FUNCTION_INFO_V1(engage_retrain_if);
@@ -152,11 +153,10 @@ recipe_source(const EgVersionRow *v, Oid functions)
 	EgAsked		a = {0};
 
 	a.functions = functions;
-	a.author = eg_jsonb_text(v->recipe, "author");
-	a.search_path = eg_jsonb_text(v->recipe, "search_path");
+	a.text = eg_recipe_text(v);
 	a.source = eg_jsonb_text(v->recipe, "source");
 	a.model = psprintf("%s@%s", v->model, eg_version_text(v));
-	if (a.source == NULL)
+	if (a.text == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("model \"%s\" has no training recipe", v->model),
@@ -170,7 +170,7 @@ decide_drift(Decision *d, FunctionCallInfo fcinfo, const EgVersionRow *v, Oid fu
 {
 	double		limit = PG_GETARG_FLOAT8(ARG_DRIFT);
 	EgAsked		a = recipe_source(v, functions);
-	EgMonitor  *w = eg_monitor_get(v->model_id);
+	EgMonitor  *w = eg_monitor_get(v->model_id, v->model);
 	EgDriftFacts f;
 
 	if (!(limit >= 0))
@@ -180,13 +180,12 @@ decide_drift(Decision *d, FunctionCallInfo fcinfo, const EgVersionRow *v, Oid fu
 	if (!PG_ARGISNULL(ARG_SOURCE))
 	{
 		a.source = text_to_cstring(PG_GETARG_TEXT_PP(ARG_SOURCE));
-		a.author = a.search_path = NULL;
+		a.text = NULL;
 	}
 	else if (w)
 	{
 		a.source = w->source;
-		a.author = w->author;
-		a.search_path = w->search_path;
+		a.text = &w->text;
 	}
 	if (eg_ask_facts(&a, NIL, false, false).rows == 0)
 	{

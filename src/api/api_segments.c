@@ -439,9 +439,7 @@ engage_label_segment(PG_FUNCTION_ARGS)
 /* What the call site keeps: the segments' names as they were under a snapshot. */
 typedef struct SiteNames
 {
-	TransactionId xmin;
-	TransactionId xmax;
-	CommandId	curcid;
+	EgSnapshotId snapshot;
 	Datum	   *names;			/* (width + 1) */
 } SiteNames;
 
@@ -455,9 +453,7 @@ read_names(const EgScorer *s, Snapshot snapshot)
 	int			i;
 
 	eg_require_segments(s->model, "engage_segment()");
-	site->xmin = snapshot->xmin;
-	site->xmax = snapshot->xmax;
-	site->curcid = snapshot->curcid;
+	eg_snapshot_remember(&site->snapshot, snapshot);
 	site->names = palloc(sizeof(Datum) * (k + 1));
 	for (i = 0; i <= k; i++)
 		site->names[i] = CStringGetTextDatum(i == 0 ? EG_NOISE : names[i].name ? names[i].name :
@@ -472,8 +468,7 @@ segment_datum(FunctionCallInfo fcinfo, const EgScorer *s, const double *out)
 	SiteNames **site = (SiteNames **) eg_call_site_extra(fcinfo);
 	Snapshot	snapshot = GetActiveSnapshot();
 
-	if (*site == NULL || (*site)->xmin != snapshot->xmin || (*site)->xmax != snapshot->xmax ||
-		(*site)->curcid != snapshot->curcid)
+	if (*site == NULL || !eg_snapshot_is(&(*site)->snapshot, snapshot))
 		*site = read_names(s, snapshot);
 	return (*site)->names[EG_SEGMENT_NUMBER(eg_scorer_class(s, out))];
 }

@@ -16,9 +16,7 @@
 #include "miscadmin.h"
 #include "portability/instr_time.h"
 #include "tcop/utility.h"
-#include "utils/acl.h"
 #include "utils/builtins.h"
-#include "utils/guc.h"
 #include "utils/memutils.h"
 
 #include "api/trained.h"
@@ -77,39 +75,35 @@ find_champion(EgRecipe *r, const EgModelRow *m, const char **reason)
 	return eg_cache_get(m->deployed, CurrentMemoryContext);
 }
 
+typedef struct Training
+{
+	const EgTrainSpec *spec;
+	EgRun	   *run;
+	EgTrained  *trained;
+} Training;
+
+static void
+train(void *arg)
+{
+	Training   *t = arg;
+
+	t->trained = eg_train(t->spec, t->run);
+}
+
 /*
- * Train as the recipe says: under its search path, and as the role that wrote
- * it.  For engage_train() that is the caller.  Who repeats a stored recipe
- * must not run another's functions with rights of its own, as a superuser's
- * nightly engage_retrain() would; so they run with their author's, restricted
- * as in REFRESH MATERIALIZED VIEW.  An error undoes both settings.
+ * Train as the recipe says.  Who repeats a stored one must not run another's functions
+ * with rights of its own, as a superuser's nightly engage_retrain() would, nor read with
+ * those of another: see gate.h.
  */
 static EgTrained *
-train_recipe(const EgRecipe *r, EgRun *run)
+train_recipe(EgRecipe *r, EgRun *run)
 {
-	Oid			author = r->author ? get_role_oid(r->author, true) : GetUserId();
-	int			level = NewGUCNestLevel();
-	Oid			user;
-	int			security;
-	EgTrained  *t;
+	Training	t = {&r->spec, run, NULL};
 
-	if (!OidIsValid(author))
-		ereport(
-			ERROR,
-			(errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("role \"%s\" does not exist", r->author),
-			 errdetail("It wrote the recipe of model \"%s\", which is repeated with its rights.",
-					   r->spec.model),
-			 errhint("Train the model with engage_train().")));
-	GetUserIdAndSecContext(&user, &security);
-	if (author != user)
-		SetUserIdAndSecContext(author, security | SECURITY_RESTRICTED_OPERATION);
-	if (r->search_path)
-		(void) set_config_option("search_path", r->search_path, PGC_USERSET, PGC_S_SESSION,
-								 GUC_ACTION_SAVE, true, 0, false);
-	t = eg_train(&r->spec, run);
-	AtEOXact_GUC(false, level);
-	SetUserIdAndSecContext(user, security);
-	return t;
+	eg_gate_run(r->text, train, &t);
+	if (r->names == NULL)
+		r->names = eg_source_names(list_make1((void *) r->spec.source));
+	return t.trained;
 }
 
 static EgRun
@@ -272,7 +266,7 @@ engage_retrain(PG_FUNCTION_ARGS)
 	PreventCommandIfReadOnly("engage_retrain()");
 	reference = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	v = eg_models_version(reference, EG_PRIV_MANAGE);
-	r = eg_recipe_from_json(v->model, v->recipe);
+	r = eg_recipe_of_version(v);
 	if (!PG_ARGISNULL(1))
 		r->deploy = eg_deploy_parse(text_to_cstring(PG_GETARG_TEXT_PP(1)));
 	if (!PG_ARGISNULL(2))
@@ -288,7 +282,7 @@ Datum
 engage_verify(PG_FUNCTION_ARGS)
 {
 	EgVersionRow *v = eg_models_version(text_to_cstring(PG_GETARG_TEXT_PP(0)), EG_PRIV_MANAGE);
-	EgRecipe   *r = eg_recipe_from_json(v->model, v->recipe);
+	EgRecipe   *r = eg_recipe_of_version(v);
 	EgRun		run = make_run(r);
 	EgTrained  *t;
 	EgArtifactPart *stored;

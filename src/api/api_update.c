@@ -90,7 +90,7 @@ update_context(void *arg)
 static EgRecipe *
 update_recipe(FunctionCallInfo fcinfo, const EgVersionRow *base)
 {
-	EgRecipe   *r = eg_recipe_from_json(base->model, base->recipe);
+	EgRecipe   *r = eg_recipe_of_version(base);
 	char	   *split = eg_jsonb_text(base->data, "split");
 
 	r->spec.source = required_text(fcinfo, 1, "source");

@@ -53,9 +53,7 @@ typedef struct Why
 	MemoryContext words;		/* holds it */
 	EgArtifact *part;			/* of the row that it was read for */
 	Oid			relation;		/* of the row's type */
-	TransactionId xmin;			/* of the snapshot */
-	TransactionId xmax;
-	CommandId	curcid;
+	EgSnapshotId snapshot;
 } Why;
 
 typedef struct Reason
@@ -105,8 +103,7 @@ wording_of(Why *why, const EgScorer *s, Oid relation)
 	MemoryContext old;
 
 	if (why->wording && why->part == s->used && why->relation == relation &&
-		why->xmin == snapshot->xmin && why->xmax == snapshot->xmax &&
-		why->curcid == snapshot->curcid)
+		eg_snapshot_is(&why->snapshot, snapshot))
 		return why->wording;
 	why->wording = NULL;
 	MemoryContextReset(why->words);
@@ -115,9 +112,7 @@ wording_of(Why *why, const EgScorer *s, Oid relation)
 	MemoryContextSwitchTo(old);
 	why->part = s->used;
 	why->relation = relation;
-	why->xmin = snapshot->xmin;
-	why->xmax = snapshot->xmax;
-	why->curcid = snapshot->curcid;
+	eg_snapshot_remember(&why->snapshot, snapshot);
 	return why->wording;
 }
 

@@ -23,6 +23,7 @@
 
 #include "api/recipe.h"
 #include "base/compat.h"
+#include "store/authors.h"
 
 /* order of the arguments of engage_train() */
 enum
@@ -275,6 +276,11 @@ eg_recipe_to_json(const EgRecipe *r)
 	put_text(&out, "remember", s->remember);
 	put_text(&out, "search_path", r->search_path);
 	put_text(&out, "author", r->author);
+	if (r->names)
+	{
+		appendStringInfoString(&out, ", \"names\": ");
+		(void) JsonbToCString(&out, &r->names->root, VARSIZE(r->names));
+	}
 	appendStringInfoChar(&out, '}');
 	return eg_json_parse(out.data);
 }
@@ -311,19 +317,20 @@ get_number(const Jsonb *json, const char *member, double otherwise)
 }
 
 EgRecipe *
-eg_recipe_from_json(const char *model, Jsonb *json)
+eg_recipe_of_version(const EgVersionRow *v)
 {
+	Jsonb	   *json = v->recipe;
 	EgRecipe   *r = palloc0(sizeof(EgRecipe));
 	EgTrainSpec *s = &r->spec;
 	char	   *text;
 	int			folds;
 
-	s->model = pstrdup(model);
+	s->model = pstrdup(v->model);
 	s->source = eg_jsonb_text(json, "source");
 	if (s->source == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("model \"%s\" has no training recipe", model),
+				 errmsg("model \"%s\" has no training recipe", v->model),
 				 errdetail("Its version was imported, not trained here."),
 				 errhint("Train a version with engage_train().")));
 	s->target = eg_jsonb_text(json, "target");
@@ -355,7 +362,9 @@ eg_recipe_from_json(const char *model, Jsonb *json)
 	s->background = (int) get_number(json, "background", EG_BACKGROUND_ROWS);
 	s->remember = eg_jsonb_text(json, "remember");
 	r->search_path = eg_jsonb_text(json, "search_path");
-	r->author = eg_jsonb_text(json, "author");
+	r->author = v->author;
+	r->names = v->names;
+	r->text = eg_recipe_text(v);
 	check_recipe(r);
 	return r;
 }

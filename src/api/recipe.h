@@ -10,6 +10,7 @@
 #define EG_RECIPE_H
 
 #include "fmgr.h"
+#include "store/gate.h"
 #include "store/registry.h"
 #include "store/train.h"
 
@@ -25,15 +26,19 @@ typedef struct EgRecipe
 	EgTrainSpec spec;
 	EgDeploy	deploy;
 	double		min_improvement;
-	char	   *search_path;	/* in force at training */
-	char	   *author;			/* role that called engage_train() */
+	char	   *search_path;	/* in force when the source was given */
+	char	   *author;			/* whose rights it is read with */
+	Jsonb	   *names;			/* what the names in it mean to that role; NULL: not looked up yet */
+	EgText	   *text;			/* the source as a stored text; NULL: it was given with this call */
 } EgRecipe;
 
 /* From the arguments of engage_train(), in the order of sql/20_train.sql. */
 extern EgRecipe *eg_recipe_from_call(FunctionCallInfo fcinfo);
 
 extern Jsonb *eg_recipe_to_json(const EgRecipe *r);
-extern EgRecipe *eg_recipe_from_json(const char *model, Jsonb *json);
+
+/* The recipe of a version, to be repeated; error when it was imported. */
+extern EgRecipe *eg_recipe_of_version(const EgVersionRow *v);
 
 extern EgDeploy eg_deploy_parse(const char *word);
 

@@ -32,6 +32,14 @@
 #define pg_attribute_noreturn()			__attribute__((noreturn))
 #endif
 
+/* 16 made one function of those that check rights on an object */
+#if PG_VERSION_NUM >= 160000
+#define eg_namespace_aclcheck(schema, role, mode) \
+	object_aclcheck(NamespaceRelationId, schema, role, mode)
+#else
+#define eg_namespace_aclcheck(schema, role, mode)	pg_namespace_aclcheck(schema, role, mode)
+#endif
+
 /* 17 made intervals infinite */
 #if PG_VERSION_NUM >= 170000
 #define EG_INTERVAL_NOT_FINITE(i)		INTERVAL_NOT_FINITE(i)
@@ -53,6 +61,13 @@
 #else
 #define EG_FUNCTION_ACLCHECK(function, role) \
 	pg_proc_aclcheck(function, role, ACL_EXECUTE)
+#endif
+
+/* 15 has one such function for each way to say the types of parameters */
+#if PG_VERSION_NUM >= 150000
+#define eg_parse_analyze(raw, sql, types, n)	parse_analyze_fixedparams(raw, sql, types, n, NULL)
+#else
+#define eg_parse_analyze(raw, sql, types, n)	parse_analyze(raw, sql, types, n, NULL)
 #endif
 
 /* 18 made PG_MODULE_MAGIC_EXT, which names the module and its version */

@@ -14,6 +14,7 @@
 #include "utils/queryenvironment.h"
 
 #include "store/ask.h"
+#include "store/gate.h"
 
 #define MAX_ARGS	16
 
@@ -43,6 +44,7 @@ ask(const char *sql, int nargs, const char *const *args, const EgRows *rows, Oid
 	Datum		values[MAX_ARGS];
 	char		nulls[MAX_ARGS];
 	bool		isnull = true;
+	SPIPlanPtr	plan;
 	int			i;
 
 	Assert(nargs <= MAX_ARGS);
@@ -56,7 +58,12 @@ ask(const char *sql, int nargs, const char *const *args, const EgRows *rows, Oid
 		nulls[i] = args[i] ? ' ' : 'n';
 		values[i] = args[i] ? CStringGetTextDatum(args[i]) : (Datum) 0;
 	}
-	if (SPI_execute_with_args(sql, nargs, types, values, nulls, true, 1) != SPI_OK_SELECT)
+	/* SQL over the rows of a call is ours alone, and the gate does not know that table */
+	plan = rows ? SPI_prepare(sql, nargs, types) :
+		eg_gate_prepare(sql, nargs, types, CURSOR_OPT_PARALLEL_OK);
+	if (plan == NULL)
+		elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));
+	if (SPI_execute_plan(plan, values, nulls, true, 1) != SPI_OK_SELECT)
 		elog(ERROR, "not a SELECT: %s", sql);
 	if (SPI_processed > 0)
 	{

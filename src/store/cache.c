@@ -5,7 +5,8 @@
  *
  * A version never changes and its id is never given again, so nothing has to
  * be invalidated: an entry is right until it is thrown out to make room.  Only
- * DROP EXTENSION starts the ids again; so the key holds the table's oid too.
+ * DROP EXTENSION starts the ids again; so the key holds the registry, too, and
+ * what is left of another one goes when a new one is seen.
  *
  * Each entry lives in a context of its own, made below the caller's and moved
  * below the cache's when it is complete: an error while loading frees it.
@@ -14,21 +15,19 @@
  */
 #include "postgres.h"
 
-#include "catalog/namespace.h"
 #include "engage.h"
 #include "lib/ilist.h"
 #include "miscadmin.h"
 #include "store/cache.h"
+#include "store/identity.h"
 #include "store/registry.h"
 #include "utils/hsearch.h"
-#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
 typedef struct CacheKey
 {
 	int64		version_id;
-	Oid			relation;		/* engage.artifact */
-	uint32		padding;
+	uint64		registry;
 } CacheKey;
 
 typedef struct CacheEntry
@@ -51,6 +50,7 @@ static HTAB *entries = NULL;
 static dlist_head by_use = DLIST_STATIC_INIT(by_use);	/* most recently used first */
 static Size total_size = 0;
 static MemoryContext cache_context = NULL;
+static uint64 last_registry = 0;
 
 static void
 cache_create(void)
@@ -194,7 +194,7 @@ add_entry(const CacheKey *key)
 	/* the last step that may fail; nothing refers to the entry's contents before */
 	entry = hash_search(entries, key, HASH_ENTER, NULL);
 	MemoryContextSetParent(context, cache_context);
-	compiled->registry = key->relation;
+	compiled->registry = key->registry;
 	entry->compiled = compiled;
 	entry->context = context;
 	entry->size = MemoryContextMemAllocated(context, true);
@@ -213,7 +213,12 @@ eg_cache_get(int64 version_id, MemoryContext until)
 	if (entries == NULL)
 		cache_create();
 	key.version_id = version_id;
-	key.relation = get_relname_relid("artifact", get_namespace_oid("engage", false));
+	key.registry = eg_registry_identity();
+	if (key.registry != last_registry)
+	{
+		eg_cache_trim(0);
+		last_registry = key.registry;
+	}
 
 	entry = hash_search(entries, &key, HASH_FIND, NULL);
 	if (entry != NULL)

@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * cache.h
- *	  Compiled models of this backend, by version id.  A version never changes
- *	  and its id is never reused, so an entry cannot go stale.
+ *	  Compiled models of this backend, by registry and version id.  A version
+ *	  never changes and a registry never reuses its id, so an entry cannot go stale.
  *
  *-------------------------------------------------------------------------
  */
@@ -14,7 +14,7 @@
 typedef struct EgCompiled
 {
 	int64		version_id;
-	Oid			registry;		/* engage.artifact: tells version ids of two extensions apart */
+	uint64		registry;		/* eg_registry_identity(): whose version ids */
 	char	   *model;			/* name when loaded, for messages only */
 	char	   *version;		/* "1.2.0" */
 	EgTask		task;

@@ -9,18 +9,12 @@
 
 #include <math.h>
 
-#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "lib/stringinfo.h"
-#include "miscadmin.h"
-#include "utils/acl.h"
 #include "utils/builtins.h"
-#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
-#include "utils/plancache.h"
-#include "utils/resowner.h"
 
 #include "store/ask.h"
 #include "store/check.h"
@@ -28,107 +22,9 @@
 #include "store/source_private.h"
 
 /* ----------
- * Attempts
+ * Answers
  * ----------
  */
-
-char *
-eg_attempt(void (*work) (void *arg), void *arg)
-{
-	MemoryContext caller = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	char	   *volatile problem = NULL;
-
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(caller);
-	PG_TRY();
-	{
-		work(arg);
-		ReleaseCurrentSubTransaction();
-		MemoryContextSwitchTo(caller);
-		CurrentResourceOwner = owner;
-	}
-	PG_CATCH();
-	{
-		ErrorData  *e;
-
-		MemoryContextSwitchTo(caller);
-		e = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-		MemoryContextSwitchTo(caller);
-		CurrentResourceOwner = owner;
-		if (e->sqlerrcode == ERRCODE_QUERY_CANCELED ||
-			e->sqlerrcode == ERRCODE_T_R_SERIALIZATION_FAILURE)
-			ReThrowError(e);
-		problem = e->detail ? psprintf("%s: %s", e->message, e->detail) : pstrdup(e->message);
-		FreeErrorData(e);
-	}
-	PG_END_TRY();
-	return problem;
-}
-
-/* ----------
- * As the author
- * ----------
- */
-
-typedef struct Role
-{
-	Oid			user;
-	int			security;
-	int			guc_level;
-	bool		read_only;
-} Role;
-
-/* An error undoes it all but read_only, which leave() or the end of a subtransaction does. */
-static void
-enter(Role *r, const EgAsked *a)
-{
-	Oid			author = a->author ? get_role_oid(a->author, true) : GetUserId();
-
-	if (!OidIsValid(author))
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("role \"%s\" does not exist", a->author),
-				 errdetail("It declared the source, which is read with its rights.")));
-	GetUserIdAndSecContext(&r->user, &r->security);
-	r->guc_level = NewGUCNestLevel();
-	if (author != r->user)
-		SetUserIdAndSecContext(author, r->security | SECURITY_RESTRICTED_OPERATION);
-	if (a->search_path)
-		(void) set_config_option("search_path", a->search_path, PGC_USERSET, PGC_S_SESSION,
-								 GUC_ACTION_SAVE, true, 0, false);
-	r->read_only = XactReadOnly;
-}
-
-static void
-leave(Role *r)
-{
-	AtEOXact_GUC(false, r->guc_level);
-	SetUserIdAndSecContext(r->user, r->security);
-	XactReadOnly = r->read_only;
-}
-
-/* Functions in a source must not write either: SPI's own flag sees the statement only. */
-static Jsonb *
-ask_read_only(const EgQuestion *q)
-{
-	bool		read_only = XactReadOnly;
-	Jsonb	   *answer = NULL;
-
-	PG_TRY();
-	{
-		XactReadOnly = true;
-		answer = eg_question_jsonb(q);
-	}
-	PG_FINALLY();
-	{
-		XactReadOnly = read_only;
-	}
-	PG_END_TRY();
-	return answer;
-}
 
 /* Numbers in a member that is an array of them. */
 static int
@@ -160,26 +56,58 @@ json_number(const Jsonb *j, const char *member)
 static void
 check_columns(const char *query, List *columns)
 {
-	SPIPlanPtr	plan;
-	TupleDesc	desc;
+	TupleDesc	desc = eg_source_describe(query);
 	ListCell   *lc;
 
-	SPI_connect();
-	plan = SPI_prepare(query, 0, NULL);
-	if (plan == NULL)
-		elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));
-	desc = ((CachedPlanSource *) linitial(SPI_plan_get_plan_sources(plan)))->resultDesc;
 	foreach(lc, columns)
 	{
-		if (SPI_fnumber(desc, (const char *) lfirst(lc)) == SPI_ERROR_NOATTRIBUTE)
-			ereport(ERROR,
-					(errcode(ERRCODE_UNDEFINED_COLUMN),
-					 errmsg("the source has no column \"%s\", which the model needs",
-							(const char *) lfirst(lc)),
-					 eg_source_column_hint(desc, (const char *) lfirst(lc)) ?
-					 errhint("%s", eg_source_column_hint(desc, (const char *) lfirst(lc))) : 0));
+		char	   *hint;
+
+		if (SPI_fnumber(desc, (const char *) lfirst(lc)) != SPI_ERROR_NOATTRIBUTE)
+			continue;
+		hint = eg_source_column_hint(desc, (const char *) lfirst(lc));
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_COLUMN),
+				 errmsg("the source has no column \"%s\", which the model needs",
+						(const char *) lfirst(lc)),
+				 hint ? errhint("%s", hint) : 0));
 	}
-	SPI_finish();
+}
+
+/* What is asked of a source, while it goes through the gate. */
+typedef struct Question
+{
+	const EgAsked *a;
+	List	   *columns;
+	bool		mean;
+	bool		plan_only;
+	double		limit;
+	Jsonb	   *answer;
+} Question;
+
+static void
+ask_facts(void *arg)
+{
+	Question   *q = arg;
+	StringInfoData sql;
+	char	   *relation;
+	char	   *query = eg_source_query(q->a->source, &relation);
+	const char *args[1] = {q->a->model};
+	ListCell   *lc;
+
+	check_columns(query, q->columns);
+	initStringInfo(&sql);
+	appendStringInfoString(&sql,
+						   "SELECT pg_catalog.jsonb_build_object('rows', pg_catalog.count(*)");
+	if (q->mean)
+		appendStringInfoString(&sql, ", 'mean', pg_catalog.avg(engage.predict($1, s.*))");
+	appendStringInfoString(&sql, ", 'present', ARRAY[");
+	foreach(lc, q->columns)
+		appendStringInfo(&sql, "%spg_catalog.count(s.%s)", lc == list_head(q->columns) ? "" : ", ",
+						 quote_identifier((const char *) lfirst(lc)));
+	appendStringInfo(&sql, "]::pg_catalog.int8[]) FROM (%s\n) AS s%s", query,
+					 q->plan_only ? " WHERE false" : "");
+	q->answer = eg_ask_jsonb(sql.data, 1, args);
 }
 
 /* Rows, NULLs and mean of the predictions, in one pass. */
@@ -187,40 +115,15 @@ EgSourceFacts
 eg_ask_facts(const EgAsked *a, List *columns, bool mean, bool plan_only)
 {
 	EgSourceFacts f = {0, NAN, NAN, NULL};
-	StringInfoData sql;
-	char	   *relation,
-			   *query;
-	const char *args[1];
-	EgQuestion	q = {NULL, lengthof(args), args};
+	Question	q = {a, columns, mean, plan_only, 0, NULL};
 	double	   *present = palloc(sizeof(double) * (list_length(columns) + 1));
-	Jsonb	   *answer;
-	Role		role;
-	ListCell   *lc;
 	int			n,
 				i;
 
-	enter(&role, a);
-	query = eg_source_query(a->source, &relation);
-	check_columns(query, columns);
-	initStringInfo(&sql);
-	appendStringInfoString(&sql,
-						   "SELECT pg_catalog.jsonb_build_object('rows', pg_catalog.count(*)");
-	if (mean)
-		appendStringInfoString(&sql, ", 'mean', pg_catalog.avg(engage.predict($1, s.*))");
-	appendStringInfoString(&sql, ", 'present', ARRAY[");
-	foreach(lc, columns)
-		appendStringInfo(&sql, "%spg_catalog.count(s.%s)", lc == list_head(columns) ? "" : ", ",
-						 quote_identifier((const char *) lfirst(lc)));
-	appendStringInfo(&sql, "]::pg_catalog.int8[]) FROM (%s) AS s%s", query,
-					 plan_only ? " WHERE false" : "");
-	args[0] = a->model;
-	q.sql = sql.data;
-	answer = ask_read_only(&q);
-	leave(&role);
-
-	f.rows = json_number(answer, "rows");
-	f.mean = json_number(answer, "mean");
-	n = json_numbers(answer, "present", present, list_length(columns));
+	eg_gate_run(a->text, ask_facts, &q);
+	f.rows = json_number(q.answer, "rows");
+	f.mean = json_number(q.answer, "mean");
+	n = json_numbers(q.answer, "present", present, list_length(columns));
 	for (i = 0; i < n && f.rows > 0; i++)
 	{
 		double		share = 1 - present[i] / f.rows;
@@ -250,52 +153,58 @@ eg_ask_facts(const EgAsked *a, List *columns, bool mean, bool plan_only)
 	" 'score', pg_catalog.max(d.psi) FILTER (WHERE d.score)," \
 	" 'scores', pg_catalog.count(*) FILTER (WHERE d.score)," \
 	" 'mean', pg_catalog.max(d.mean_then) FILTER (WHERE d.score))" \
-	" FROM (SELECT x.feature, x.mean_then, x.kind OPERATOR(pg_catalog.=) 'score'::pg_catalog.text AS score," \
+	" FROM (SELECT x.feature, x.mean_then," \
+	" x.kind OPERATOR(pg_catalog.=) 'score'::pg_catalog.text AS score," \
 	" CASE WHEN x.psi OPERATOR(pg_catalog.<=) x.chance THEN 0 ELSE x.psi END AS psi" \
 	" FROM " EG_ROWS " AS x) AS d"
+
+static void
+ask_drift(void *arg)
+{
+	Question   *q = arg;
+	const char *args[1] = {psprintf("%.17g", q->limit)};
+	EgQuestion	drift = {DRIFT_QUERY, lengthof(args), args, "engage_drift",
+		EG_ARGS({"model", q->a->model}, {"source", q->a->source}, {"multivariate", "false"})};
+
+	q->answer = eg_question_jsonb(&drift);
+}
 
 EgDriftFacts
 eg_ask_drift(const EgAsked *a, double limit)
 {
 	EgDriftFacts f = {0, NAN, NULL, 0, NAN, NAN};
-	const char *args[1];
-	EgQuestion	q = {DRIFT_QUERY, lengthof(args), args, "engage_drift"};
-	Jsonb	   *answer;
-	Role		role;
+	Question	q = {a, NIL, false, false, limit, NULL};
 
-	enter(&role, a);
-	args[0] = psprintf("%.17g", limit);
-	q.call = EG_ARGS({"model", a->model}, {"source", a->source}, {"multivariate", "false"});
-	answer = ask_read_only(&q);
-	leave(&role);
-
-	f.nfeatures = (int) json_number(answer, "features");
-	f.beyond = (int) json_number(answer, "beyond");
-	f.worst = json_number(answer, "worst");
-	f.feature = eg_jsonb_text(answer, "feature");
-	f.score = json_number(answer, "score");
-	if (json_number(answer, "scores") == 1)
-		f.mean = json_number(answer, "mean");
+	eg_gate_run(a->text, ask_drift, &q);
+	f.nfeatures = (int) json_number(q.answer, "features");
+	f.beyond = (int) json_number(q.answer, "beyond");
+	f.worst = json_number(q.answer, "worst");
+	f.feature = eg_jsonb_text(q.answer, "feature");
+	f.score = json_number(q.answer, "score");
+	if (json_number(q.answer, "scores") == 1)
+		f.mean = json_number(q.answer, "mean");
 	return f;
+}
+
+static void
+ask_metrics(void *arg)
+{
+	Question   *q = arg;
+	char	   *relation;
+
+	if (eg_ask_jsonb(psprintf("SELECT '{}'::pg_catalog.jsonb FROM (%s\n) AS s LIMIT 1",
+							  eg_source_query(q->a->source, &relation)), 0, NULL))
+		q->answer = eg_call_jsonb("engage_evaluate", EG_ARGS({"model", q->a->model},
+															 {"source", q->a->source}));
 }
 
 Jsonb *
 eg_ask_metrics(const EgAsked *a)
 {
-	char	   *relation;
-	EgQuestion	some = {0};
-	EgQuestion	metrics = {.function = "engage_evaluate"};
-	Jsonb	   *answer = NULL;
-	Role		role;
+	Question	q = {a, NIL, false, false, 0, NULL};
 
-	enter(&role, a);
-	some.sql = psprintf("SELECT '{}'::pg_catalog.jsonb FROM (%s) AS s LIMIT 1",
-						eg_source_query(a->source, &relation));
-	metrics.call = EG_ARGS({"model", a->model}, {"source", a->source});
-	if (ask_read_only(&some))
-		answer = ask_read_only(&metrics);
-	leave(&role);
-	return answer;
+	eg_gate_run(a->text, ask_metrics, &q);
+	return q.answer;
 }
 
 /* ----------

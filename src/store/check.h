@@ -2,33 +2,20 @@
  *
  * check.h
  *	  What a check measures, and what it does: both may fail without the check
- *	  failing.
- *
- * Sources run as the role that declared them, restricted, under the
- * search_path of then: whoever checks must not run another's functions with
- * rights of its own.
+ *	  failing.  Sources go through the gate (gate.h).
  *
  *-------------------------------------------------------------------------
  */
 #ifndef EG_CHECK_H
 #define EG_CHECK_H
 
-#include "nodes/pg_list.h"
-#include "utils/jsonb.h"
-
-/*
- * Do work(arg) in a subtransaction.  NULL when it went well, else it is undone
- * and its error's text returned, palloc'd.  A cancel and a serialization
- * failure are errors of the caller's, too.
- */
-extern char *eg_attempt(void (*work) (void *arg), void *arg);
+#include "store/gate.h"
 
 /* A source, and with whose rights it runs. */
 typedef struct EgAsked
 {
 	Oid			functions;		/* schema of engage_predict and its sisters */
-	const char *author;			/* NULL: the current user */
-	const char *search_path;	/* NULL: as it is */
+	const EgText *text;			/* the source is a stored one; NULL: given by the current user */
 	const char *source;
 	const char *model;			/* 'churn@1.0.0' */
 } EgAsked;

@@ -22,7 +22,6 @@
 #include "postgres.h"
 
 #include "access/xact.h"
-#include "catalog/namespace.h"
 #include "catalog/pg_authid.h"
 #include "common/hashfn.h"
 #include "executor/spi.h"
@@ -32,13 +31,13 @@
 #include "storage/shmem.h"
 #include "storage/spin.h"
 #include "utils/acl.h"
-#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/resowner.h"
 #include "utils/timestamp.h"
 
 #include "engage.h"
 #include "store/counters.h"
+#include "store/identity.h"
 #include "store/registry.h"
 
 /* of all databases; 147 kB */
@@ -195,7 +194,7 @@ key_of(const EgCompiled *model)
 	Key			key;
 
 	key.database = MyDatabaseId;
-	key.registry = model->registry;
+	key.registry = (Oid) model->registry;
 	key.version = model->version_id;
 	return key;
 }
@@ -368,7 +367,7 @@ copy_counters(Oid registry, int *n)
 EgCounter *
 eg_counters(int *n, TimestampTz *since)
 {
-	Oid			registry = get_relname_relid("artifact", get_namespace_oid("engage", false));
+	Oid			registry = (Oid) eg_registry_identity();
 	EgCounter  *result;
 	Counter    *counters;
 	SPITupleTable *rows;

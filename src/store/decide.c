@@ -21,13 +21,19 @@
 #include "utils/json.h"
 #include "utils/memutils.h"
 
-#include "store/check.h"
 #include "store/decide.h"
+#include "store/gate.h"
 
 /* ----------
  * Making one
  * ----------
  */
+
+static void
+columns_work(void *arg)
+{
+	(void) eg_policy_code_columns(arg);
+}
 
 EgDecider *
 eg_decider_create(int64 version_id, MemoryContext context)
@@ -35,7 +41,6 @@ eg_decider_create(int64 version_id, MemoryContext context)
 	MemoryContext old = MemoryContextSwitchTo(context);
 	EgDecider  *d = palloc0(sizeof(EgDecider));
 	EgPolicy   *p;
-	EgStay		stay;
 	int			i,
 				k;
 
@@ -62,9 +67,7 @@ eg_decider_create(int64 version_id, MemoryContext context)
 			d->models[i][k].context = AllocSetContextCreate(context, "engage policy model",
 															ALLOCSET_SMALL_SIZES);
 	}
-	eg_author_enter(&stay, d->code->author, d->code->search_path);
-	(void) eg_policy_code_columns(d->code);
-	eg_author_leave(&stay);
+	eg_gate_run(&d->code->text, columns_work, d->code);
 	if (d->code->columns->natts > 0)
 		d->row = eg_rule_row_create(d->code->columns, d->code->name, context);
 	MemoryContextSwitchTo(old);
@@ -83,11 +86,39 @@ eg_decider_code(const EgDecider *d)
  */
 
 char *
-eg_decide_try(const EgLayer *l, void (*work) (void *arg), void *arg)
+eg_decide_try(const EgDecider *d, const EgLayer *l, void (*work) (void *arg), void *arg)
 {
+	MemoryContext caller = CurrentMemoryContext;
+
 	if (l->on_error.kind != EG_FALLBACK_FAIL)
 		return eg_attempt(work, arg);
-	work(arg);
+	if (d->open)
+	{
+		work(arg);
+		return NULL;
+	}
+	PG_TRY();
+	{
+		work(arg);
+	}
+	PG_CATCH();
+	{
+		ErrorData  *e;
+		int			class;
+
+		MemoryContextSwitchTo(caller);
+		e = CopyErrorData();
+		class = ERRCODE_TO_CATEGORY(e->sqlerrcode);
+		if (class == ERRCODE_OPERATOR_INTERVENTION || class == ERRCODE_TRANSACTION_ROLLBACK)
+			PG_RE_THROW();
+		FlushErrorState();
+		ereport(ERROR,
+				(errcode(e->sqlerrcode),
+				 errmsg("layer \"%s\" of policy \"%s\" failed", l->name, d->code->name),
+				 errdetail("The owner and the author of the policy see why."),
+				 errdetail_log("%s", e->message)));
+	}
+	PG_END_TRY();
 	return NULL;
 }
 
@@ -95,11 +126,13 @@ eg_decide_try(const EgLayer *l, void (*work) (void *arg), void *arg)
 void
 eg_decide_failed(EgDecider *d, EgLayerResult *r, const char *what, const char *problem)
 {
-	d->decision->reasons = lappend(d->decision->reasons, psprintf("%s failed: %s", what, problem));
+	d->decision->reasons = lappend(d->decision->reasons,
+								   d->open ? psprintf("%s failed: %s", what, problem) :
+								   psprintf("%s failed", what));
 	d->decision->errors++;
 	appendStringInfoString(&r->detail, strcmp(r->status, "fallback") == 0 ? ", " :
 						   ", \"failed\": [");
-	escape_json(&r->detail, psprintf("%s: %s", what, problem));
+	escape_json(&r->detail, d->open ? psprintf("%s: %s", what, problem) : what);
 	r->status = "fallback";
 }
 
@@ -178,22 +211,27 @@ run_rule(EgDecider *d, int layer, int rule)
 }
 
 static void
-rules_work(void *arg)
+rules_of_author(void *arg)
 {
 	RulesWork  *w = arg;
 	EgDecider  *d = w->d;
 	const EgLayer *l = &d->code->policy->layers[w->layer];
-	EgStay		stay;
 	int			i;
 
-	eg_author_enter(&stay, d->code->author, d->code->search_path);
 	for (i = w->from; i < w->to && w->stop < 0; i++)
 	{
 		w->fired[i] = run_rule(d, w->layer, i);
 		if (w->fired[i] && l->rules[i].stop)
 			w->stop = i;
 	}
-	eg_author_leave(&stay);
+}
+
+static void
+rules_work(void *arg)
+{
+	RulesWork  *w = arg;
+
+	eg_gate_run(&w->d->code->text, rules_of_author, w);
 }
 
 /* What an error may have left half done is made anew. */
@@ -228,7 +266,7 @@ run_rules(EgDecider *d, int layer, EgLayerResult *r)
 
 	if (s->econtext)
 		ResetExprContext(s->econtext);
-	if (eg_decide_try(l, rules_work, &w) != NULL)
+	if (eg_decide_try(d, l, rules_work, &w) != NULL)
 	{
 		w.stop = -1;
 		for (i = 0; i < l->n && w.stop < 0; i++)
@@ -275,22 +313,24 @@ run_rules(EgDecider *d, int layer, EgLayerResult *r)
  * ----------
  */
 
+static void
+convert_jsonb(void *arg)
+{
+	EgDecider  *d = arg;
+
+	eg_rule_row_jsonb(d->row, d->json);
+}
+
 /* The row, as rules and velocities see it. */
 static void
 convert_row(EgDecider *d)
 {
-	EgStay		stay;
-
 	if (d->row == NULL)
 		return;
 	if (d->tuple)
 		eg_rule_row_tuple(d->row, d->tuple);
 	else
-	{
-		eg_author_enter(&stay, d->code->author, d->code->search_path);
-		eg_rule_row_jsonb(d->row, d->json);
-		eg_author_leave(&stay);
-	}
+		eg_gate_run(&d->code->text, convert_jsonb, d);
 }
 
 /* True: the decision has ended here. */

@@ -21,7 +21,9 @@
 #include "store/decide.h"
 #include "store/experiment.h"
 #include "store/explain.h"
+#include "store/gate.h"
 #include "store/registry.h"
+#include "store/roles.h"
 
 typedef struct EgModelExplainer
 {
@@ -38,6 +40,8 @@ typedef struct ModelWork
 	EgScorer   *scorer;
 	int			output;
 	const EgExplanation *told;
+	int64		id;				/* of the version and experiment that the author may use */
+	int64		experiment;
 } ModelWork;
 
 /* ----------
@@ -121,29 +125,33 @@ output_number(const EgPolicyModel *m, const EgScorer *s, const double *out, int 
  */
 
 static void
+resolve_for_author(void *arg)
+{
+	ModelWork  *w = arg;
+
+	w->id = eg_models_resolve_routed(w->m->reference, &w->experiment);
+}
+
+static void
 resolve_work(void *arg)
 {
 	ModelWork  *w = arg;
 	EgModelSite *site = w->site;
-	EgStay		stay;
-	int64		experiment;
-	int64		id;
 
-	eg_author_enter(&stay, w->d->code->author, w->d->code->search_path);
-	id = eg_models_resolve_routed(w->m->reference, &experiment);
-	eg_author_leave(&stay);
-	if (site->scorer && id == site->version_id && experiment == site->experiment)
+	eg_gate_run(&w->d->code->text, resolve_for_author, w);
+	if (site->scorer && w->id == site->version_id && w->experiment == site->experiment &&
+		site->scorer->model->registry == eg_registry_identity())
 		return;
 	site->scorer = NULL;
 	site->router = NULL;
 	site->explainers = NIL;
 	MemoryContextReset(site->context);
-	if (experiment != 0)
-		site->router = eg_router_create(experiment, site->context);
-	site->experiment = experiment;
-	w->scorer = eg_scorer_create(eg_cache_get(id, site->context), site->context);
+	if (w->experiment != 0)
+		site->router = eg_router_create(w->experiment, site->context);
+	site->experiment = w->experiment;
+	w->scorer = eg_scorer_create(eg_cache_get(w->id, site->context), site->context);
 	eg_policy_model_check(w->l, w->m, w->scorer->model);
-	site->version_id = id;
+	site->version_id = w->id;
 	site->scorer = w->scorer;
 }
 
@@ -154,6 +162,7 @@ eg_decider_refresh(EgDecider *d)
 	int			i,
 				k;
 
+	d->open = eg_policy_is_open(d->code->version_id);
 	for (i = 0; i < p->nlayers; i++)
 	{
 		const EgLayer *l = &p->layers[i];
@@ -162,7 +171,7 @@ eg_decider_refresh(EgDecider *d)
 		{
 			EgModelSite *site = &d->models[i][k];
 			ModelWork	w = {d, l, &l->models[k], site, NULL, 0, NULL};
-			char	   *problem = eg_decide_try(l, resolve_work, &w);
+			char	   *problem = eg_decide_try(d, l, resolve_work, &w);
 
 			if (site->problem)
 				pfree(site->problem);
@@ -244,12 +253,12 @@ explain(EgDecider *d, ModelWork *w, double factor, EgLayerResult *r)
 	initStringInfo(&text);
 	if (w->site->unexplained)
 		return text.data;
-	problem = eg_decide_try(w->l, explain_work, w);
+	problem = eg_decide_try(d, w->l, explain_work, w);
 	if (problem)
 	{
 		w->site->unexplained = true;
 		appendStringInfoString(&r->detail, ", \"unexplained\": ");
-		escape_json(&r->detail, problem);
+		escape_json(&r->detail, d->open ? problem : "failed");
 		return text.data;
 	}
 	appendStringInfoString(&r->detail, ", \"features\": [");

@@ -15,6 +15,7 @@
 #include "utils/timestamp.h"
 
 #include "store/decide.h"
+#include "store/gate.h"
 #include "store/registry.h"
 #include "store/schema_private.h"
 #include "store/velocity_state.h"
@@ -135,7 +136,7 @@ typedef struct VelocityWork
 } VelocityWork;
 
 static void
-velocity_work(void *arg)
+velocity_of_author(void *arg)
 {
 	VelocityWork *w = arg;
 	EgVelocitySite *s = w->site;
@@ -143,7 +144,6 @@ velocity_work(void *arg)
 	Datum		key = slot->tts_values[s->key - 1];
 	Oid			type = TupleDescAttr(w->d->code->columns, s->key - 1)->atttypid;
 	TimestampTz at = GetCurrentTimestamp();
-	EgStay		stay;
 	int			i;
 	bool		event = false;
 
@@ -151,7 +151,6 @@ velocity_work(void *arg)
 		event |= s->event[i] != 0;
 	if (s->event[EG_EVENT_AT] && !slot->tts_isnull[s->event[EG_EVENT_AT] - 1])
 		at = DatumGetTimestampTz(slot->tts_values[s->event[EG_EVENT_AT] - 1]);
-	eg_author_enter(&stay, w->d->code->author, w->d->code->search_path);
 	if (event)
 	{
 		EgVelocityEvent e;
@@ -164,7 +163,14 @@ velocity_work(void *arg)
 	}
 	else
 		(void) eg_velocity_read(w->l->velocity, key, type, at, &w->v);
-	eg_author_leave(&stay);
+}
+
+static void
+velocity_work(void *arg)
+{
+	VelocityWork *w = arg;
+
+	eg_gate_run(&w->d->code->text, velocity_of_author, w);
 }
 
 void
@@ -181,7 +187,7 @@ eg_decide_velocity(EgDecider *d, int layer, EgLayerResult *r)
 	r->score = 0;
 	if (d->row->slot->tts_isnull[w.site->key - 1])
 		return;
-	problem = eg_decide_try(l, velocity_work, &w);
+	problem = eg_decide_try(d, l, velocity_work, &w);
 	if (problem)
 	{
 		eg_decide_failed(d, r, psprintf("velocity \"%s\"", l->velocity), problem);

@@ -47,7 +47,7 @@ struct EgRouter
 	MemoryContext context;
 	EgScorer  **scorers;		/* (narms) made when a row comes */
 	MemoryContext bound;
-	uint64		row_type;		/* 0: none bound; PG_UINT64_MAX: values in place */
+	EgRowType	row_type;
 	TupleDesc	desc;
 	int			attno;			/* of the key, from 1 */
 	EgConverter cv;
@@ -278,6 +278,7 @@ eg_experiment_start(const EgModelRow *m, const EgExperimentSpec *spec)
 {
 	char	   *texts[3];
 	EgVisit		v;
+	uint64		n;
 
 	check_spec(m, spec);
 	eg_visit_begin(&v);
@@ -291,22 +292,23 @@ eg_experiment_start(const EgModelRow *m, const EgExperimentSpec *spec)
 				 errmsg("experiment \"%s\" is running on model \"%s\"", running, m->name),
 				 errhint("Finish it first: engage_experiment_finish('%s').", running)));
 	}
-	if (eg_visit_write("SELECT 1 FROM engage.experiment WHERE name = $1", "t", spec->name) > 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_DUPLICATE_OBJECT),
-				 errmsg("experiment \"%s\" already exists", spec->name),
-				 errdetail("The log knows experiments by their names, so each has its own.")));
 	eg_visit_end(&v);
 
 	arm_texts(m, spec, texts);
 	eg_visit_begin(&v);
-	eg_visit_write("WITH e AS (INSERT INTO engage.experiment (name, model_id, key, version_ids,"
+	n = eg_visit_write("WITH e AS (INSERT INTO engage.experiment (name, model_id, key, version_ids,"
 				   " versions, weights, shadow, planned, started_by) VALUES ($1, $2, $3,"
-				   " $4::bigint[], $5::text[], $6::float8[], $7::boolean, $8, $9) RETURNING id)"
+				   " $4::bigint[], $5::text[], $6::float8[], $7::boolean, $8, $9)"
+				   " ON CONFLICT (name) DO NOTHING RETURNING id)"
 				   " UPDATE engage.model m SET experiment = e.id FROM e WHERE m.id = $2",
 				   "tltttttln", spec->name, m->id, spec->key, texts[0], texts[1], texts[2],
 				   spec->shadow ? "true" : "false", spec->planned,
 				   GetUserNameFromId(v.user, false));
+	if (n == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_DUPLICATE_OBJECT),
+				 errmsg("experiment \"%s\" already exists", spec->name),
+				 errdetail("The log knows experiments by their names, so each has its own.")));
 	eg_visit_end(&v);
 	eg_models_event(m->id, m->name, NULL, "experiment start",
 					detail(spec->name, quoted_list(texts[1]), spec->shadow));
@@ -432,13 +434,14 @@ no_key(const EgRouter *r)
 }
 
 static void
-bind_row_type(EgRouter *r, TupleDesc desc)
+bind_row_type(EgRouter *r, TupleDesc desc, uint64 identifier)
 {
+	EgRowType	row_type = {identifier, eg_catalog_changes};
 	MemoryContext old;
 	Oid			type;
 	int			i;
 
-	r->row_type = 0;
+	r->row_type.identifier = 0;
 	if (r->bound)
 		MemoryContextReset(r->bound);
 	else
@@ -467,6 +470,7 @@ bind_row_type(EgRouter *r, TupleDesc desc)
 						r->experiment->key, r->experiment->name, format_type_be(type)),
 				 errdetail("The text of such values depends on settings, and so would the arm."),
 				 errhint("Route by an integer, numeric, text or uuid column.")));
+	r->row_type = row_type;
 }
 
 /* 42, 42.0 and 42.00 are the same customer. */
@@ -515,12 +519,11 @@ eg_router_tuple(EgRouter *r, HeapTupleHeader header)
 	Datum		value;
 	bool		isnull;
 
-	if (unlikely(id != r->row_type))
+	if (unlikely(!eg_row_type_is(&r->row_type, id)))
 	{
 		TupleDesc	desc = lookup_rowtype_tupdesc(type, typmod);
 
-		bind_row_type(r, desc);
-		r->row_type = id;
+		bind_row_type(r, desc, id);
 		ReleaseTupleDesc(desc);
 	}
 	tuple.t_len = HeapTupleHeaderGetDatumLength(header);
@@ -534,17 +537,14 @@ eg_router_tuple(EgRouter *r, HeapTupleHeader header)
 bool
 eg_router_has_values(const EgRouter *r)
 {
-	return r->row_type == PG_UINT64_MAX;
+	return eg_row_type_is(&r->row_type, EG_VALUES_ROW);
 }
 
 int
 eg_router_values(EgRouter *r, TupleDesc desc, const Datum *values, const bool *nulls)
 {
-	if (unlikely(r->row_type != PG_UINT64_MAX))
-	{
-		bind_row_type(r, desc);
-		r->row_type = PG_UINT64_MAX;
-	}
+	if (unlikely(!eg_router_has_values(r)))
+		bind_row_type(r, desc, EG_VALUES_ROW);
 	return arm_of_value(r, values[r->attno - 1], nulls[r->attno - 1]);
 }
 

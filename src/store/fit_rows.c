@@ -26,6 +26,7 @@
 #include "utils/typcache.h"
 
 #include "store/fit_private.h"
+#include "store/identity.h"
 #include "store/schema_private.h"
 
 #define FIXED				20		/* bytes before the columns */
@@ -43,7 +44,7 @@ struct EgFitReader
 	int			width;			/* of the array packed last */
 	const EgFitHead *head;		/* !is_row: names, while columns are written */
 	MemoryContext context;		/* of what follows */
-	uint64		row_type;		/* is_row: identifier of the type bound */
+	EgRowType	row_type;		/* is_row: what is bound */
 	TupleDesc	desc;
 	EgConverter *cv;			/* (natts) */
 	Datum	   *values;
@@ -95,8 +96,9 @@ put_target(const EgFitReader *r, EgWriter *w)
 
 /* Columns of a row type. */
 static void
-bind_row_type(EgFitReader *r, TupleDesc desc)
+bind_row_type(EgFitReader *r, TupleDesc desc, uint64 identifier)
 {
+	EgRowType	row_type = {identifier, eg_catalog_changes};
 	MemoryContext old = MemoryContextSwitchTo(r->context);
 	EgWriter	w;
 	int			n = 0;
@@ -133,6 +135,7 @@ bind_row_type(EgFitReader *r, TupleDesc desc)
 	r->columns = w.buf.data;
 	r->columns_len = w.buf.len;
 	MemoryContextSwitchTo(old);
+	r->row_type = row_type;
 }
 
 static void
@@ -189,14 +192,13 @@ pack_row(EgFitReader *r, HeapTupleHeader header, EgWriter *w)
 	HeapTupleData tuple;
 	int			i;
 
-	if (id != r->row_type)
+	if (!eg_row_type_is(&r->row_type, id))
 	{
 		TupleDesc	desc = lookup_rowtype_tupdesc(HeapTupleHeaderGetTypeId(header),
 												  HeapTupleHeaderGetTypMod(header));
 
-		r->row_type = 0;
-		bind_row_type(r, desc);
-		r->row_type = id;
+		r->row_type.identifier = 0;
+		bind_row_type(r, desc, id);
 		ReleaseTupleDesc(desc);
 	}
 	tuple.t_len = HeapTupleHeaderGetDatumLength(header);

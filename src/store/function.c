@@ -11,6 +11,7 @@
 #include "catalog/dependency.h"
 #include "catalog/namespace.h"
 #include "catalog/objectaccess.h"
+#include "catalog/pg_namespace.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "commands/extension.h"
@@ -36,21 +37,47 @@
  * ----------
  */
 
-/* Functions of that name that belong to the extension, whatever their schema. */
+static Oid
+our_schema(void)
+{
+	return get_namespace_oid(OUR_SCHEMA, true);
+}
+
+/* Who ran the script of the extension: who created the extension, or the server for him. */
+static Oid
+script_owner(void)
+{
+	HeapTuple	tuple = SearchSysCache1(NAMESPACEOID, ObjectIdGetDatum(our_schema()));
+	Oid			owner = InvalidOid;
+
+	if (HeapTupleIsValid(tuple))
+	{
+		owner = ((Form_pg_namespace) GETSTRUCT(tuple))->nspowner;
+		ReleaseSysCache(tuple);
+	}
+	return owner;
+}
+
+/*
+ * Functions of that name that the script of the extension made, whatever their schema.  The
+ * owner of a trusted extension can add functions to it; but they are not the server's.
+ */
 static List *
 members(const char *name)
 {
 	Oid			extension = get_extension_oid("engage", false);
+	Oid			owner = script_owner();
 	CatCList   *list = SearchSysCacheList1(PROCNAMEARGSNSP, CStringGetDatum(name));
 	List	   *found = NIL;
 	int			i;
 
 	for (i = 0; i < list->n_members; i++)
 	{
-		Oid			oid = ((Form_pg_proc) GETSTRUCT(&list->members[i]->tuple))->oid;
+		Form_pg_proc proc = (Form_pg_proc) GETSTRUCT(&list->members[i]->tuple);
 
-		if (getExtensionOfObject(ProcedureRelationId, oid) == extension)
-			found = lappend_oid(found, oid);
+		if (proc->proowner == owner &&
+			getExtensionOfObject(ProcedureRelationId, proc->oid) == extension)
+			found = lappend_oid(found, proc->oid);
 	}
 	ReleaseSysCacheList(list);
 	return found;
@@ -205,12 +232,6 @@ eg_rights_generation(void)
 		registered = true;
 	}
 	return generation;
-}
-
-static Oid
-our_schema(void)
-{
-	return get_namespace_oid(OUR_SCHEMA, true);
 }
 
 static Oid

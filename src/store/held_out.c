@@ -21,6 +21,7 @@
 #include "utils/varlena.h"
 
 #include "store/held_out.h"
+#include "store/identity.h"
 #include "store/registry.h"
 #include "store/schema_private.h"
 #include "store/split.h"
@@ -46,7 +47,7 @@ struct EgHeldOutRule
 	bool		nothing;		/* nobody is held out */
 
 	MemoryContext bound;
-	uint64		row_type;		/* 0: none bound */
+	EgRowType	row_type;
 	TupleDesc	desc;
 	int			nkeys;
 	RuleColumn *keys;
@@ -130,13 +131,14 @@ has_column(TupleDesc desc, const char *name)
 }
 
 static void
-bind_row_type(EgHeldOutRule *rule, TupleDesc desc)
+bind_row_type(EgHeldOutRule *rule, TupleDesc desc, uint64 identifier)
 {
+	EgRowType	row_type = {identifier, eg_catalog_changes};
 	MemoryContext old;
 	List	   *names;
 	ListCell   *lc;
 
-	rule->row_type = 0;
+	rule->row_type.identifier = 0;
 	if (rule->bound)
 		MemoryContextReset(rule->bound);
 	else
@@ -169,6 +171,7 @@ bind_row_type(EgHeldOutRule *rule, TupleDesc desc)
 		}
 	}
 	MemoryContextSwitchTo(old);
+	rule->row_type = row_type;
 }
 
 static Datum
@@ -236,12 +239,11 @@ eg_held_out_row(EgHeldOutRule *rule, HeapTupleHeader tuple)
 
 	if (rule->nothing)
 		return false;
-	if (unlikely(id != rule->row_type))
+	if (unlikely(!eg_row_type_is(&rule->row_type, id)))
 	{
 		TupleDesc	desc = lookup_rowtype_tupdesc(type, typmod);
 
-		bind_row_type(rule, desc);
-		rule->row_type = id;
+		bind_row_type(rule, desc, id);
 		ReleaseTupleDesc(desc);
 	}
 	if (rule->split_column)

@@ -36,6 +36,8 @@ typedef struct EgVersionRow
 	char	   *algorithm;
 	char	   *task;
 	Jsonb	   *recipe;			/* arguments of engage_train that made it */
+	char	   *author;			/* whose rights the recipe's source is read with; NULL: imported */
+	Jsonb	   *names;			/* what the names in the source meant to the author */
 	Jsonb	   *params;			/* resolved hyper-parameters */
 	Jsonb	   *metrics;		/* on the held-out rows, or NULL */
 	Jsonb	   *data;			/* rows, skipped, fingerprint, features ... */

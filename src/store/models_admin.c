@@ -14,12 +14,13 @@
 #include "miscadmin.h"
 #include "store/experiment.h"
 #include "store/registry.h"
+#include "store/roles.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
 
-static Jsonb *
-detail(const char *key, const char *value)
+Jsonb *
+eg_event_detail(const char *key, const char *value)
 {
 	JsonbParseState *state = NULL;
 	JsonbValue	v;
@@ -49,6 +50,8 @@ eg_models_drop(const EgModelRow *m)
 	eg_visit_write("DELETE FROM engage.artifact WHERE version_id IN"
 				   " (SELECT id FROM engage.version WHERE model_id = $1)", "l", m->id);
 	eg_visit_write("DELETE FROM engage.segment_name WHERE version_id IN"
+				   " (SELECT id FROM engage.version WHERE model_id = $1)", "l", m->id);
+	eg_visit_write("DELETE FROM engage.author WHERE version_id IN"
 				   " (SELECT id FROM engage.version WHERE model_id = $1)", "l", m->id);
 	eg_visit_write("DELETE FROM engage.version WHERE model_id = $1", "l", m->id);
 	eg_visit_write("DELETE FROM engage.deployment WHERE model_id = $1", "l", m->id);
@@ -82,6 +85,7 @@ eg_models_drop_version(const EgModelRow *m, int64 version_id)
 	eg_visit_begin(&visit);
 	eg_visit_write("DELETE FROM engage.artifact WHERE version_id = $1", "l", version_id);
 	eg_visit_write("DELETE FROM engage.segment_name WHERE version_id = $1", "l", version_id);
+	eg_visit_write("DELETE FROM engage.author WHERE version_id = $1", "l", version_id);
 	eg_visit_write("DELETE FROM engage.version WHERE id = $1", "l", version_id);
 	eg_visit_end(&visit);
 	eg_models_event(m->id, m->name, version, "drop version", NULL);
@@ -98,15 +102,13 @@ eg_models_grant(const EgModelRow *m, const char *role)
 	EgVisit		visit;
 	uint64		n;
 
-	if (strcmp(role, "public") != 0)
-		(void) get_role_oid(role, false);
-
+	eg_role_note(role);
 	eg_visit_begin(&visit);
 	n = eg_visit_write("INSERT INTO engage.privilege (model_id, role) VALUES ($1, $2)"
 					   " ON CONFLICT DO NOTHING", "ln", m->id, role);
 	eg_visit_end(&visit);
 	if (n > 0)
-		eg_models_event(m->id, m->name, NULL, "grant", detail("role", role));
+		eg_models_event(m->id, m->name, NULL, "grant", eg_event_detail("role", role));
 }
 
 /* The role may be gone: then its grant can be taken away all the same. */
@@ -121,7 +123,7 @@ eg_models_revoke(const EgModelRow *m, const char *role)
 					   m->id, role);
 	eg_visit_end(&visit);
 	if (n > 0)
-		eg_models_event(m->id, m->name, NULL, "revoke", detail("role", role));
+		eg_models_event(m->id, m->name, NULL, "revoke", eg_event_detail("role", role));
 	else
 	{
 		if (strcmp(role, "public") != 0)
@@ -143,27 +145,40 @@ eg_models_set_owner(const EgModelRow *m, const char *role)
 #else
 	check_is_member_of_role(GetUserId(), new_owner);
 #endif
+	eg_role_note(role);
 
 	eg_visit_begin(&visit);
 	eg_visit_write("UPDATE engage.model SET owner = $2 WHERE id = $1", "ln", m->id, role);
 	eg_visit_end(&visit);
-	eg_models_event(m->id, m->name, NULL, "owner", detail("role", role));
+	eg_models_event(m->id, m->name, NULL, "owner", eg_event_detail("role", role));
 }
 
+/* Another session may give the name away while this one looks: the index decides. */
 void
 eg_models_rename(const EgModelRow *m, const char *name)
 {
+	MemoryContext caller = CurrentMemoryContext;
 	EgVisit		visit;
 
 	eg_model_name_check(name);
 	eg_visit_begin(&visit);
-	if (eg_visit_write("SELECT id FROM engage.model WHERE name = $1", "t", name) > 0)
+	PG_TRY();
+	{
+		eg_visit_write("UPDATE engage.model SET name = $2 WHERE id = $1", "lt", m->id, name);
+	}
+	PG_CATCH();
+	{
+		if (geterrcode() != ERRCODE_UNIQUE_VIOLATION)
+			PG_RE_THROW();
+		MemoryContextSwitchTo(caller);
+		FlushErrorState();
 		ereport(ERROR,
 				(errcode(ERRCODE_DUPLICATE_OBJECT),
 				 errmsg("model \"%s\" already exists", name)));
-	eg_visit_write("UPDATE engage.model SET name = $2 WHERE id = $1", "lt", m->id, name);
+	}
+	PG_END_TRY();
 	eg_visit_end(&visit);
-	eg_models_event(m->id, name, NULL, "rename", detail("from", m->name));
+	eg_models_event(m->id, name, NULL, "rename", eg_event_detail("from", m->name));
 }
 
 /* ---------------------------------------------------------------------------
@@ -212,16 +227,17 @@ eg_models_version_lines(int64 model_id)
 }
 
 List *
-eg_models_event_lines(int64 model_id, int limit)
+eg_models_event_lines(int64 model_id, int limit, bool everything)
 {
 	List	   *lines = NIL;
 	EgVisit		visit;
 	uint64		n;
 
 	eg_visit_begin(&visit);
-	n = eg_visit_read("SELECT to_char(at, 'YYYY-MM-DD HH24:MI'), who, action, version, detail::text"
-					  " FROM engage.event WHERE model_id = $1 ORDER BY id DESC LIMIT $2", "li",
-					  model_id, limit);
+	n = eg_visit_read("SELECT to_char(at, 'YYYY-MM-DD HH24:MI'), who, action, version,"
+					  " engage.seen('event', detail, $3 = 1)::text"
+					  " FROM engage.event WHERE model_id = $1 ORDER BY id DESC LIMIT $2", "lii",
+					  model_id, limit, (int) everything);
 	for (uint64 i = 0; i < n; i++)
 	{
 		MemoryContext old = MemoryContextSwitchTo(visit.caller);

@@ -214,8 +214,10 @@ eg_models_version(const char *reference, EgPrivilege privilege)
 
 #define BY_ID \
 	"SELECT v.id, v.model_id, m.name, v.major, v.minor, v.patch, v.algorithm, v.task, v.recipe," \
-	" v.params, v.metrics, v.data, v.seed, v.library, v.seconds" \
-	" FROM engage.version v JOIN engage.model m ON m.id = v.model_id WHERE v.id = $1"
+	" v.params, v.metrics, v.data, v.seed, v.library, v.seconds," \
+	" coalesce(a.author, v.recipe->>'author'), coalesce(a.names, v.recipe->'names')" \
+	" FROM engage.version v JOIN engage.model m ON m.id = v.model_id" \
+	" LEFT JOIN engage.author a ON a.version_id = v.id WHERE v.id = $1"
 
 /*
  * The caller's snapshot comes first: it is the one that found the id.  A
@@ -250,6 +252,8 @@ eg_models_version_by_id(int64 version_id)
 		v->seed = eg_visit_int64(0, 13);
 		v->library = eg_visit_text(&visit, 0, 14);
 		v->seconds = eg_visit_double(0, 15);
+		v->author = eg_visit_text(&visit, 0, 16);
+		v->names = eg_visit_jsonb(&visit, 0, 17);
 	}
 	eg_visit_end(&visit);
 	return v;

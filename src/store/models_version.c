@@ -27,7 +27,7 @@
 #include "utils/builtins.h"
 
 /* members of a recipe that say where the rows come from and what is done with the result */
-#define DATA_MEMBERS "'{source,search_path,author,seed,deploy,min_improvement,remember}'::text[]"
+#define DATA_MEMBERS "'{source,search_path,author,names,seed,deploy,min_improvement,remember}'::text[]"
 
 /* Lock the model's row until commit; it is an error when the model is gone. */
 static void
@@ -111,7 +111,7 @@ eg_models_add_version(const EgModelRow *m, const EgVersionRow *v, const EgArtifa
 		" algorithm, task, recipe, params, metrics, data, seed, library, extension,"
 		" seconds, bytes)"
 		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)"
-		" ON CONFLICT DO NOTHING RETURNING id",
+		" ON CONFLICT (model_id, major, minor, patch) DO NOTHING RETURNING id",
 		"liiinttjjjjlttdl", m->id, v->major, v->minor, v->patch,
 		GetUserNameFromId(visit.user, false), v->algorithm, v->task, v->recipe, v->params,
 		v->metrics, v->data, v->seed, v->library, EG_VERSION, v->seconds,
@@ -123,6 +123,12 @@ eg_models_add_version(const EgModelRow *m, const EgVersionRow *v, const EgArtifa
 	id = eg_visit_int64(0, 1);
 	for (int i = 0; i < nparts; i++)
 		eg_artifact_put(id, i, &parts[i]);
+
+	/* made of a version whose source another role has taken over */
+	if (v->author)
+		eg_visit_write("INSERT INTO engage.author (version_id, author, names) SELECT $1, $2, $3"
+					   " WHERE $2 IS DISTINCT FROM $4->>'author'", "lnjj", id, v->author, v->names,
+					   v->recipe);
 	eg_visit_end(&visit);
 
 	eg_models_event(m->id, m->name, eg_version_text(v), action, NULL);

@@ -28,6 +28,7 @@
 #include "base/compat.h"
 #include "store/monitor.h"
 #include "store/registry.h"
+#include "store/source.h"
 
 #define CHANNEL		"engage_alerts"
 
@@ -86,7 +87,7 @@ notify(const char *event, int64 alert, const EgModelRow *m, const char *version,
  */
 
 EgMonitor *
-eg_monitor_get(int64 model_id)
+eg_monitor_get(int64 model_id, const char *model)
 {
 	EgMonitor  *w = NULL;
 	EgVisit		visit;
@@ -95,14 +96,16 @@ eg_monitor_get(int64 model_id)
 	if (eg_visit_write("SELECT author, search_path, source, outcomes, thresholds, policy,"
 					   " acted <= t.now AND acted + cooldown > t.now,"
 					   " to_char(acted + cooldown, 'YYYY-MM-DD HH24:MI'),"
-					   " reference->>'version', (reference->>'mean')::float8"
+					   " reference->>'version', (reference->>'mean')::float8, names"
 					   " FROM engage.monitor, (SELECT clock_timestamp() AS now) AS t"
 					   " WHERE model_id = $1", "l", model_id) > 0)
 	{
 		w = MemoryContextAllocZero(visit.caller, sizeof(EgMonitor));
 		w->model_id = model_id;
-		w->author = eg_visit_text(&visit, 0, 1);
-		w->search_path = eg_visit_text(&visit, 0, 2);
+		w->text.author = eg_visit_text(&visit, 0, 1);
+		w->text.search_path = eg_visit_text(&visit, 0, 2);
+		w->text.names = eg_visit_jsonb(&visit, 0, 11);
+		w->text.model_id = model_id;
 		w->source = eg_visit_text(&visit, 0, 3);
 		w->outcomes = eg_visit_text(&visit, 0, 4);
 		w->thresholds = eg_visit_jsonb(&visit, 0, 5);
@@ -113,6 +116,11 @@ eg_monitor_get(int64 model_id)
 		w->reference_mean = eg_visit_double(0, 10);
 	}
 	eg_visit_end(&visit);
+	if (w)
+	{
+		w->text.what = psprintf("the monitor of model \"%s\"", model);
+		w->text.remedy = "Declare it again with engage_monitor().";
+	}
 	return w;
 }
 
@@ -121,19 +129,20 @@ eg_monitor_put(const EgModelRow *m, const char *source, const char *outcomes, Js
 			   const char *policy, double cooldown)
 {
 	char	   *search_path = pstrdup(namespace_search_path);
+	Jsonb	   *names = eg_source_names(list_make2((void *) source, (void *) outcomes));
 	StringInfoData out;
 	EgVisit		visit;
 
 	eg_visit_begin(&visit);
 	eg_visit_write("INSERT INTO engage.monitor AS w (model_id, author, search_path, source,"
-				   " outcomes, thresholds, policy, cooldown)"
-				   " VALUES ($1, $2, $3, $4, $5, $6, $7, make_interval(secs => $8))"
+				   " outcomes, thresholds, policy, cooldown, names)"
+				   " VALUES ($1, $2, $3, $4, $5, $6, $7, make_interval(secs => $8), $9)"
 				   " ON CONFLICT (model_id) DO UPDATE SET author = $2, search_path = $3,"
-				   " source = $4, outcomes = $5, thresholds = $6, policy = $7,"
+				   " source = $4, outcomes = $5, thresholds = $6, policy = $7, names = $9,"
 				   " cooldown = make_interval(secs => $8), acted = NULL, reference = NULL,"
-				   " created = clock_timestamp()", "lntttjtd",
+				   " created = clock_timestamp()", "lntttjtdj",
 				   m->id, GetUserNameFromId(visit.user, false), search_path, source, outcomes,
-				   thresholds, policy, cooldown);
+				   thresholds, policy, cooldown, names);
 	eg_visit_end(&visit);
 
 	initStringInfo(&out);
@@ -174,7 +183,7 @@ eg_monitor_models(void)
 				i;
 
 	eg_visit_begin(&visit);
-	n = eg_visit_read("SELECT m.id, m.name, m.owner FROM engage.monitor w"
+	n = eg_visit_read("SELECT m.id, m.name, m.owner, w.author FROM engage.monitor w"
 					  " JOIN engage.model m ON m.id = w.model_id ORDER BY m.name", "");
 	table = SPI_tuptable;
 	for (i = 0; i < n; i++)
@@ -183,10 +192,21 @@ eg_monitor_models(void)
 		int64		id = DatumGetInt64(SPI_getbinval(table->vals[i], table->tupdesc, 1, &isnull));
 		char	   *name = SPI_getvalue(table->vals[i], table->tupdesc, 2);
 		char	   *owner = SPI_getvalue(table->vals[i], table->tupdesc, 3);
+		Oid			author = get_role_oid(SPI_getvalue(table->vals[i], table->tupdesc, 4), true);
 		MemoryContext old;
 
 		if (!eg_models_allowed(visit.user, id, owner, EG_PRIV_MANAGE))
 			continue;
+		if (OidIsValid(author) && !superuser_arg(visit.user) &&
+			!has_privs_of_role(visit.user, author))
+		{
+			ereport(NOTICE,
+					(errmsg("model \"%s\" was not checked", name),
+					 errdetail("It is watched with the rights of role \"%s\", and only for members "
+							   "of that role.", GetUserNameFromId(author, false)),
+					 errhint("Declare the monitor again with engage_monitor().")));
+			continue;
+		}
 		old = MemoryContextSwitchTo(visit.caller);
 		models = lappend(models, pstrdup(name));
 		MemoryContextSwitchTo(old);

@@ -11,13 +11,13 @@
 #define EG_MONITOR_H
 
 #include "nodes/pg_list.h"
+#include "store/gate.h"
 #include "store/models.h"
 
 typedef struct EgMonitor
 {
 	int64		model_id;
-	char	   *author;			/* the sources run with its rights */
-	char	   *search_path;
+	EgText		text;			/* source and outcomes: whose, under which path */
 	char	   *source;
 	char	   *outcomes;		/* or NULL */
 	Jsonb	   *thresholds;
@@ -28,17 +28,20 @@ typedef struct EgMonitor
 	double		reference_mean; /* of the first predictions seen */
 } EgMonitor;
 
-/* What is watched of a model; NULL: nothing. */
-extern EgMonitor *eg_monitor_get(int64 model_id);
+/* What is watched of a model; NULL: nothing.  model: its name. */
+extern EgMonitor *eg_monitor_get(int64 model_id, const char *model);
 
-/* cooldown in seconds; author and search_path are the caller's */
+/* cooldown in seconds; author, search_path and what names mean are the caller's */
 extern void eg_monitor_put(const EgModelRow *m, const char *source, const char *outcomes,
 						   Jsonb *thresholds, const char *policy, double cooldown);
 
 /* False when it was not watched.  Open alerts are resolved. */
 extern bool eg_monitor_remove(const EgModelRow *m);
 
-/* Names (char *) of the watched models that the current user may manage, in order. */
+/*
+ * Names (char *) of the watched models that the current user may manage, in order; those
+ * whose sources the current user may not have run are left out, with a notice.
+ */
 extern List *eg_monitor_models(void);
 
 /*

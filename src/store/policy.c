@@ -22,6 +22,7 @@
 #include "base/compat.h"
 #include "store/policy.h"
 #include "store/registry.h"
+#include "store/roles.h"
 
 #define BY_NAME \
 	"SELECT id, owner, deployed FROM engage.policy WHERE name OPERATOR(pg_catalog.=) $1"
@@ -41,9 +42,7 @@
 static bool
 manages(Oid user, const char *owner)
 {
-	Oid			role = get_role_oid(owner, true);
-
-	return superuser_arg(user) || (OidIsValid(role) && has_privs_of_role(user, role));
+	return eg_role_includes(user, owner);
 }
 
 static bool
@@ -62,12 +61,9 @@ decides(Oid user, int64 id, const char *owner)
 	{
 		bool		isnull;
 		Name		grantee = DatumGetName(eg_visit_datum(i, 1, &isnull));
-		Oid			role;
 
-		if (strcmp(NameStr(*grantee), "public") == 0)
-			return true;
-		role = get_role_oid(NameStr(*grantee), true);
-		if (OidIsValid(role) && has_privs_of_role(user, role))
+		if (strcmp(NameStr(*grantee), "public") == 0 ||
+			eg_role_includes(user, NameStr(*grantee)))
 			return true;
 	}
 	return false;
@@ -190,7 +186,7 @@ eg_policy_version(int64 version_id)
 
 	eg_visit_begin(&v);
 	if (eg_visit_read("SELECT v.id, v.version, v.definition, v.columns, v.author, v.search_path,"
-					  " p.name FROM engage.policy_version v"
+					  " p.name, v.names FROM engage.policy_version v"
 					  " JOIN engage.policy p ON p.id = v.policy_id WHERE v.id = $1", "l",
 					  version_id) == 0)
 		ereport(ERROR,
@@ -203,6 +199,7 @@ eg_policy_version(int64 version_id)
 	row->author = eg_visit_text(&v, 0, 5);
 	row->search_path = eg_visit_text(&v, 0, 6);
 	row->policy = eg_visit_text(&v, 0, 7);
+	row->names = eg_visit_jsonb(&v, 0, 8);
 	eg_visit_end(&v);
 	return row;
 }
@@ -305,8 +302,8 @@ deploy_id(const EgPolicyRow *p, int64 version_id, int version)
 }
 
 int
-eg_policy_save(const char *name, Jsonb *definition, Jsonb *columns, const char *comment,
-			   bool deploy)
+eg_policy_save(const char *name, Jsonb *definition, Jsonb *columns, Jsonb *names,
+			   const char *comment, bool deploy)
 {
 	char	   *search_path = pstrdup(namespace_search_path);
 	bool		created;
@@ -316,6 +313,7 @@ eg_policy_save(const char *name, Jsonb *definition, Jsonb *columns, const char *
 	int			version;
 
 	check_name(name);
+	eg_role_note(GetUserNameFromId(GetUserId(), false));
 	eg_visit_begin(&v);
 	created = eg_visit_write("INSERT INTO engage.policy (name, owner) VALUES ($1, $2)"
 							 " ON CONFLICT (name) DO NOTHING", "tn", name,
@@ -328,13 +326,13 @@ eg_policy_save(const char *name, Jsonb *definition, Jsonb *columns, const char *
 	/* a number is not used again: a dropped version lives on in events */
 	eg_visit_begin(&v);
 	(void) eg_visit_write("INSERT INTO engage.policy_version (policy_id, version, definition,"
-						  " columns, author, search_path, comment)"
+						  " columns, author, search_path, comment, names)"
 						  " SELECT $1, 1 + greatest(0, (SELECT max(version)"
 						  " FROM engage.policy_version WHERE policy_id = $1),"
 						  " (SELECT max(version::integer) FROM engage.event WHERE model_id = $1"
-						  " AND action = 'policy save')), $2, $3, $4, $5, $6"
-						  " RETURNING id, version", "ljjntt", p->id, definition, columns,
-						  GetUserNameFromId(v.user, false), search_path, comment);
+						  " AND action = 'policy save')), $2, $3, $4, $5, $6, $7"
+						  " RETURNING id, version", "ljjnttj", p->id, definition, columns,
+						  GetUserNameFromId(v.user, false), search_path, comment, names);
 	id = eg_visit_int64(0, 1);
 	version = eg_visit_int(0, 2);
 	eg_visit_end(&v);
@@ -464,8 +462,7 @@ eg_policy_grant(const EgPolicyRow *p, const char *role)
 	EgVisit		v;
 	uint64		n;
 
-	if (strcmp(role, "public") != 0)
-		(void) get_role_oid(role, false);
+	eg_role_note(role);
 	eg_visit_begin(&v);
 	n = eg_visit_write("INSERT INTO engage.policy_privilege (policy_id, role) VALUES ($1, $2)"
 					   " ON CONFLICT DO NOTHING", "ln", p->id, role);
@@ -506,6 +503,7 @@ eg_policy_set_owner(const EgPolicyRow *p, const char *role)
 #else
 	check_is_member_of_role(GetUserId(), owner);
 #endif
+	eg_role_note(role);
 	eg_visit_begin(&v);
 	eg_visit_write("UPDATE engage.policy SET owner = $2 WHERE id = $1", "ln", p->id, role);
 	eg_visit_end(&v);

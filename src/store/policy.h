@@ -143,6 +143,7 @@ typedef struct EgPolicyVersionRow
 	Jsonb	   *columns;
 	char	   *author;
 	char	   *search_path;
+	Jsonb	   *names;			/* of functions in the rules, gate.h */
 	char	   *policy;
 } EgPolicyVersionRow;
 
@@ -157,7 +158,7 @@ extern EgPolicyVersionRow *eg_policy_version(int64 version_id);
 extern EgPolicyRow *eg_policy_get(const char *name, bool missing_ok);
 
 /* Add a version, and the policy when there is none; returns its number. */
-extern int	eg_policy_save(const char *name, Jsonb *definition, Jsonb *columns,
+extern int	eg_policy_save(const char *name, Jsonb *definition, Jsonb *columns, Jsonb *names,
 						   const char *comment, bool deploy);
 
 /* Columns of the newest version of a policy that is there, else NULL. */

@@ -5,13 +5,16 @@
  *
  * A decision is often a statement of its own, and parsing ten rules costs more
  * than deciding.  So definitions and planned expressions stay for the session;
- * the server's plan cache says when a function in one of them was replaced.
- * Entries that no call site holds make room when there are too many.
+ * an entry is given up when anything in the catalog changes that it may depend on
+ * (identity.h).  Call sites that hold it get another one for their next row; the
+ * last of them frees it.  Entries that no call site holds make room when there are
+ * too many.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
+#include "nodes/nodeFuncs.h"
 #include "utils/memutils.h"
 
 #include "store/policy_cache.h"
@@ -25,6 +28,7 @@ typedef struct Entry
 	MemoryContextCallback cleanup;
 	int			pins;
 	uint64		used;
+	bool		listed;			/* in entries; else it goes with its last pin */
 	struct Entry *next;
 } Entry;
 
@@ -66,6 +70,8 @@ free_rules(void *arg)
 static Entry *
 load(int64 version_id)
 {
+	uint64		registry = eg_registry_identity();
+	uint64		changes = eg_catalog_changes;
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "engage policy",
 												  ALLOCSET_SMALL_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
@@ -76,10 +82,16 @@ load(int64 version_id)
 
 	e->context = context;
 	code->version_id = version_id;
+	code->registry = registry;
+	code->changes = changes;
 	code->version = row->version;
 	code->name = row->policy;
-	code->author = row->author;
-	code->search_path = eg_author_path(row->search_path);
+	code->text.what = psprintf("policy \"%s\"", row->policy);
+	code->text.author = row->author;
+	code->text.search_path = row->search_path;
+	code->text.names = row->names;
+	code->text.lent = true;		/* eg_policy_resolve() has asked for the grant */
+	code->text.remedy = "Save the definition again with engage_policy().";
 	code->columns_json = row->columns;
 	code->policy = eg_policy_parse(row->definition);
 	code->rules = palloc0(sizeof(CachedExpression **) * code->policy->nlayers);
@@ -97,10 +109,44 @@ load(int64 version_id)
 
 	/* from here on nothing fails */
 	MemoryContextSetParent(context, CacheMemoryContext);
+	e->listed = true;
 	e->next = entries;
 	entries = e;
 	nentries++;
 	return e;
+}
+
+bool
+eg_policy_code_fits(const EgPolicyCode *code)
+{
+	return code->changes == eg_catalog_changes && code->registry == eg_registry_identity();
+}
+
+/* Take an entry from the list; a call site may still hold it. */
+static void
+unlist(Entry **place)
+{
+	Entry	   *e = *place;
+
+	*place = e->next;
+	nentries--;
+	e->listed = false;
+	if (e->pins == 0)
+		MemoryContextDelete(e->context);
+}
+
+static void
+give_up_stale(void)
+{
+	Entry	  **p = &entries;
+
+	while (*p)
+	{
+		if (eg_policy_code_fits(&(*p)->code))
+			p = &(*p)->next;
+		else
+			unlist(p);
+	}
 }
 
 /* Throw out what nobody holds, the longest unused first. */
@@ -111,7 +157,6 @@ make_room(void)
 	{
 		Entry	  **place = NULL;
 		Entry	  **p;
-		Entry	   *e;
 
 		for (p = &entries; *p; p = &(*p)->next)
 		{
@@ -120,17 +165,17 @@ make_room(void)
 		}
 		if (place == NULL)
 			return;
-		e = *place;
-		*place = e->next;
-		nentries--;
-		MemoryContextDelete(e->context);
+		unlist(place);
 	}
 }
 
 static void
 unpin(void *arg)
 {
-	((Pin *) arg)->entry->pins--;
+	Entry	   *e = ((Pin *) arg)->entry;
+
+	if (--e->pins == 0 && !e->listed)
+		MemoryContextDelete(e->context);
 }
 
 EgPolicyCode *
@@ -139,6 +184,8 @@ eg_policy_code_get(int64 version_id, MemoryContext until)
 	Entry	   *e;
 	Pin		   *pin;
 
+	eg_catalog_listen();
+	give_up_stale();
 	for (e = entries; e && e->code.version_id != version_id; e = e->next)
 		;
 	if (e == NULL)
@@ -162,11 +209,41 @@ eg_policy_code_columns(EgPolicyCode *code)
 	if (code->columns == NULL)
 	{
 		MemoryContext old = MemoryContextSwitchTo(((Entry *) code)->context);
+		int			i;
 
 		code->columns = eg_columns_from_json(code->columns_json, true);
+		for (i = 0; i < code->columns->natts; i++)
+			eg_watch_type(TupleDescAttr(code->columns, i)->atttypid);
 		MemoryContextSwitchTo(old);
 	}
 	return code->columns;
+}
+
+/* The types of users that may stand in a rule besides those of its columns. */
+static bool
+watch_types(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	switch (nodeTag(node))
+	{
+		case T_Var:
+		case T_Const:
+		case T_FuncExpr:
+		case T_FieldSelect:
+		case T_FieldStore:
+		case T_RowExpr:
+		case T_RelabelType:
+		case T_CoerceViaIO:
+		case T_ArrayCoerceExpr:
+		case T_ConvertRowtypeExpr:
+		case T_CoerceToDomain:
+			eg_watch_type(exprType(node));
+			break;
+		default:
+			break;
+	}
+	return expression_tree_walker(node, watch_types, context);
 }
 
 Node *
@@ -181,6 +258,9 @@ eg_policy_code_rule(EgPolicyCode *code, int layer, int rule)
 		*place = NULL;
 	}
 	if (*place == NULL)
+	{
 		*place = eg_rule_compile(l->rules[rule].when, eg_rule_place(l, rule), code->columns);
+		(void) watch_types((*place)->expr, NULL);
+	}
 	return (*place)->expr;
 }

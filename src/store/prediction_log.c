@@ -342,13 +342,9 @@ log_cursor(LogSource *l, const char *sql)
 {
 	MemoryContext row_context = AllocSetContextCreate(CurrentMemoryContext, "engage log row",
 													  ALLOCSET_DEFAULT_SIZES);
-	SPIPlanPtr	plan = SPI_prepare(sql, 0, NULL);
-	Portal		portal;
+	Portal		portal = eg_source_open(sql, 0, NULL, NULL, NULL);
 	uint64		i;
 
-	if (plan == NULL)
-		elog(ERROR, "could not prepare the source: %s", SPI_result_code_string(SPI_result));
-	portal = SPI_cursor_open(NULL, plan, NULL, NULL, true);
 	for (;;)
 	{
 		SPITupleTable *table;
@@ -375,34 +371,24 @@ log_cursor(LogSource *l, const char *sql)
 		SPI_freetuptable(table);
 	}
 	SPI_cursor_close(portal);
-	SPI_freeplan(plan);
 	MemoryContextDelete(row_context);
 }
 
-/* Within SPI. */
 static void
 check_key(const char *query, const char *key)
 {
-	MemoryContext old = CurrentMemoryContext;
-	SPIPlanPtr	plan = SPI_prepare(psprintf("SELECT * FROM (%s) AS source", query), 0, NULL);
-	TupleDesc	desc;
+	TupleDesc	desc = eg_source_describe(psprintf("SELECT * FROM (%s\n) AS source", query));
 	int			i;
 
-	MemoryContextSwitchTo(old);
-	if (plan == NULL)
-		elog(ERROR, "could not prepare the source: %s", SPI_result_code_string(SPI_result));
-	desc = ((CachedPlanSource *) linitial(SPI_plan_get_plan_sources(plan)))->resultDesc;
 	for (i = 0; i < desc->natts; i++)
 	{
 		if (strcmp(NameStr(TupleDescAttr(desc, i)->attname), key) == 0)
-			break;
+			return;
 	}
-	if (i == desc->natts)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_COLUMN),
-				 errmsg("key column \"%s\" of the source does not exist", key),
-				 errhint("%s", eg_source_column_hint(desc, key))));
-	SPI_freeplan(plan);
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_COLUMN),
+			 errmsg("key column \"%s\" of the source does not exist", key),
+			 errhint("%s", eg_source_column_hint(desc, key))));
 }
 
 int64
@@ -424,9 +410,9 @@ eg_log_source(const char *model, const char *source, const char *key, TimestampT
 		l.scorer->tally = eg_tally_open(l.scorer->model, context);
 	}
 	l.writer = eg_log_open(at, ROWS_AT_A_TIME);
-	SPI_connect();
 	check_key(query, key);
-	log_cursor(&l, psprintf("SELECT (%1$s.%2$s)::text, %1$s FROM (%3$s) AS %1$s",
+	SPI_connect();
+	log_cursor(&l, psprintf("SELECT (%1$s.%2$s)::pg_catalog.text, %1$s FROM (%3$s\n) AS %1$s",
 							"\"engage source\"", quote_identifier(key), query));
 	SPI_finish();
 	return eg_log_close(l.writer);

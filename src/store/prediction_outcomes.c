@@ -92,24 +92,17 @@ number_column_of(TupleDesc desc, const char *name)
 	return psprintf("s.%s%s::float8", name, cv.op == EG_OP_BOOL ? "::int" : "");
 }
 
-/* Within SPI. */
 static Outcomes
 describe(const char *source)
 {
 	Outcomes	o = {0};
-	MemoryContext old = CurrentMemoryContext;
 	char	   *relation;
-	SPIPlanPtr	plan;
 	TupleDesc	desc;
 	EgConverter cv;
 	int			at;
 
 	o.query = eg_source_query(source, &relation);
-	plan = SPI_prepare(psprintf("SELECT * FROM (%s\n) AS source", o.query), 0, NULL);
-	MemoryContextSwitchTo(old);
-	if (plan == NULL)
-		elog(ERROR, "could not prepare the outcomes: %s", SPI_result_code_string(SPI_result));
-	desc = ((CachedPlanSource *) linitial(SPI_plan_get_plan_sources(plan)))->resultDesc;
+	desc = eg_source_describe(psprintf("SELECT * FROM (%s\n) AS source", o.query));
 	(void) need_column(desc, "key");
 	if (eg_converter_init(&cv, TupleDescAttr(desc, need_column(desc, "outcome"))->atttypid))
 	{
@@ -131,7 +124,6 @@ describe(const char *source)
 					 errmsg("column \"at\" of the outcomes has type %s, not date or timestamp",
 							format_type_be(type))));
 	}
-	SPI_freeplan(plan);
 	return o;
 }
 
@@ -156,10 +148,8 @@ open_query(const char *sql, int nargs, const char *const *args)
 	/* a partition just filled has no statistics, and a loop over loops would be quadratic */
 	(void) set_config_option("enable_nestloop", "off", PGC_USERSET, PGC_S_SESSION,
 							 GUC_ACTION_SAVE, true, 0, false);
-	portal = SPI_cursor_open_with_args(NULL, sql, nargs, types, values, nulls, true, 0);
+	portal = eg_source_open(sql, nargs, types, values, nulls);
 	AtEOXact_GUC(true, guc_level);
-	if (portal == NULL)
-		elog(ERROR, "could not read the outcomes: %s", SPI_result_code_string(SPI_result));
 	return portal;
 }
 
@@ -358,8 +348,8 @@ eg_log_groups(const char *model, const char *outcomes, const char *period, const
 
 	g.context = CurrentMemoryContext;
 	g.memory_limit = memory_limit;
-	SPI_connect();
 	o = describe(outcomes);
+	SPI_connect();
 	g.weight = o.weight ? column++ : 0;
 	g.group = o.group ? column++ : 0;
 	g.event = o.event ? column++ : 0;
@@ -427,8 +417,8 @@ eg_log_arm_sums(const EgExperiment *e, const char *outcomes, EgArmMeasure measur
 	uint64		i;
 
 	memset(sums, 0, sizeof(EgArmSums) * e->narms);
-	SPI_connect();
 	o = describe(outcomes);
+	SPI_connect();
 	if ((measure == EG_ARM_OUTCOME || measure == EG_ARM_SQUARED_ERROR) && !o.number &&
 		!(o.boolean && measure == EG_ARM_OUTCOME))
 		ereport(ERROR,

@@ -61,6 +61,8 @@ extern Jsonb *eg_visit_jsonb(EgVisit *v, uint64 row, int col);
 
 /* May the role do this to a model of that owner?  Only within a visit. */
 extern bool eg_models_allowed(Oid user, int64 model_id, const char *owner, EgPrivilege privilege);
+/* May the role score with a model? */
+extern bool eg_models_may_use(Oid user, int64 model_id);
 extern void eg_models_require(EgVisit *v, int64 model_id, const char *name, const char *owner,
 							  EgPrivilege privilege);
 
@@ -115,6 +117,9 @@ extern void eg_models_revoke(const EgModelRow *m, const char *role);
 extern void eg_models_set_owner(const EgModelRow *m, const char *role);
 extern void eg_models_rename(const EgModelRow *m, const char *name);
 
+/* The detail of an event: an object with one member. */
+extern Jsonb *eg_event_detail(const char *key, const char *value);
+
 /* For the model card. */
 typedef struct EgVersionLine
 {
@@ -143,7 +148,8 @@ typedef struct EgEventLine
 	char	   *detail;			/* JSON, or NULL */
 } EgEventLine;
 
-extern List *eg_models_event_lines(int64 model_id, int limit);
+/* everything: with what is not for all who may use the model */
+extern List *eg_models_event_lines(int64 model_id, int limit, bool everything);
 extern List *eg_models_grantees(int64 model_id);	/* of char * */
 extern char *eg_models_owner_name(int64 model_id);
 

@@ -1,8 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * rules.c
- *	  SQL expressions that others wrote: whose rights, which words, for which
- *	  columns.
+ *	  SQL expressions that others wrote: which words, for which columns.
  *
  * A rule is what may follow WHERE, less everything that reads tables by
  * itself: no subqueries.  The parser does the parsing; columns reach it by a
@@ -18,10 +17,7 @@
  */
 #include "postgres.h"
 
-#include "access/xact.h"
-#include "catalog/namespace.h"
 #include "catalog/pg_type.h"
-#include "executor/spi.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
@@ -32,58 +28,13 @@
 #include "parser/parse_node.h"
 #include "parser/parse_type.h"
 #include "parser/parser.h"
-#include "utils/acl.h"
 #include "utils/builtins.h"
-#include "utils/guc.h"
 #include "utils/json.h"
 #include "utils/lsyscache.h"
 
-#include "store/registry.h"
+#include "store/gate.h"
 #include "store/rules.h"
 #include "store/source_private.h"
-
-/* ----------
- * As the author
- * ----------
- */
-
-char *
-eg_author_path(const char *search_path)
-{
-	/* who names pg_temp has said where it belongs */
-	if (strstr(search_path, "pg_temp") != NULL)
-		return pstrdup(search_path);
-	return psprintf("%s%spg_temp", search_path, search_path[0] ? ", " : "");
-}
-
-void
-eg_author_enter(EgStay *s, const char *role, const char *search_path)
-{
-	Oid			author = get_role_oid(role, true);
-
-	if (!OidIsValid(author))
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("role \"%s\" does not exist", role),
-				 errdetail("It saved this version of the policy, which runs with its rights."),
-				 errhint("Save the definition again with engage_policy().")));
-	GetUserIdAndSecContext(&s->user, &s->security);
-	s->guc_level = NewGUCNestLevel();
-	s->read_only = XactReadOnly;
-	SetUserIdAndSecContext(author, s->security | SECURITY_RESTRICTED_OPERATION);
-	if (strcmp(namespace_search_path, search_path) != 0)
-		(void) set_config_option("search_path", search_path, PGC_USERSET, PGC_S_SESSION,
-								 GUC_ACTION_SAVE, true, 0, false);
-	XactReadOnly = true;
-}
-
-void
-eg_author_leave(const EgStay *s)
-{
-	AtEOXact_GUC(false, s->guc_level);
-	SetUserIdAndSecContext(s->user, s->security);
-	XactReadOnly = s->read_only;
-}
 
 /* ----------
  * Parsing
@@ -249,6 +200,7 @@ eg_rule_parse(const char *text, const char *place, TupleDesc columns, Bitmapset 
 	expr = coerce_to_boolean(pstate, expr, "rule");
 	assign_expr_collations(pstate, expr);
 	check_stable(expr, place);
+	eg_gate_check_expr(expr);
 	free_parsestate(pstate);
 	end_place(&callback);
 	return expr;
@@ -350,19 +302,10 @@ eg_columns_of_source(const char *source)
 {
 	char	   *relation;
 	char	   *query = eg_source_query(source, &relation);
-	MemoryContext caller = CurrentMemoryContext;
-	MemoryContext old;
-	SPIPlanPtr	plan;
-	TupleDesc	from,
-				desc;
+	TupleDesc	from = eg_source_describe(query);
+	TupleDesc	desc;
 	int			i;
 
-	SPI_connect();
-	plan = SPI_prepare(query, 0, NULL);
-	if (plan == NULL)
-		elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));
-	from = ((CachedPlanSource *) linitial(SPI_plan_get_plan_sources(plan)))->resultDesc;
-	old = MemoryContextSwitchTo(caller);
 	desc = CreateTemplateTupleDesc(from->natts);
 	for (i = 0; i < from->natts; i++)
 	{
@@ -372,7 +315,5 @@ eg_columns_of_source(const char *source)
 
 		TupleDescInitEntry(desc, i + 1, NameStr(a->attname), type, typmod, 0);
 	}
-	MemoryContextSwitchTo(old);
-	SPI_finish();
 	return desc;
 }

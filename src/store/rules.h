@@ -2,7 +2,7 @@
  *
  * rules.h
  *	  SQL expressions that others wrote: parsed and compiled for named columns,
- *	  run as the role that wrote them.
+ *	  run as the role that wrote them (gate.h).
  *
  *-------------------------------------------------------------------------
  */
@@ -17,30 +17,7 @@
 #include "utils/jsonb.h"
 #include "utils/plancache.h"
 
-/* ----------
- * As the author
- * ----------
- */
-
-/* An error needs no clean-up: the end of the (sub)transaction restores all. */
-typedef struct EgStay
-{
-	Oid			user;
-	int			security;
-	int			guc_level;
-	bool		read_only;
-} EgStay;
-
-/*
- * Become the role, restricted and read-only, with its search_path; temporary
- * schemas come last, for they are the caller's.  Error UNDEFINED_OBJECT when the
- * role is gone.
- */
-extern void eg_author_enter(EgStay *s, const char *role, const char *search_path);
-extern void eg_author_leave(const EgStay *s);
-
-/* The path as eg_author_enter() wants it. */
-extern char *eg_author_path(const char *search_path);
+#include "store/identity.h"
 
 /* ----------
  * Expressions
@@ -48,7 +25,7 @@ extern char *eg_author_path(const char *search_path);
  */
 
 /*
- * Parse and analyse a boolean expression over columns; attribute numbers that it
+ * Within eg_gate_run(): parse and analyse a boolean expression over columns; attribute numbers that it
  * uses (from 1) are added to *used.  place is for the error context: rule "large" of
  * layer "hard rules".  Errors as the parser's, with the position in text.
  */
@@ -78,7 +55,7 @@ typedef struct EgRuleRow
 	TupleDesc	columns;
 	TupleTableSlot *slot;		/* the row, as rules see it */
 
-	uint64		row_type;		/* identifier of the bound row type, 0: none */
+	EgRowType	row_type;		/* what is bound */
 	MemoryContext bound;
 	TupleDesc	desc;			/* of the caller's rows */
 	TupleTableSlot *from;

@@ -92,11 +92,12 @@ bind_column(EgRuleRow *r, int i)
 static void
 bind(EgRuleRow *r, Oid type, int32 typmod, uint64 identifier)
 {
+	EgRowType	row_type = {identifier, eg_catalog_changes};
 	TupleDesc	desc = lookup_rowtype_tupdesc(type, typmod);
 	MemoryContext old;
 	int			i;
 
-	r->row_type = 0;
+	r->row_type.identifier = 0;
 	MemoryContextReset(r->bound);
 	old = MemoryContextSwitchTo(r->bound);
 	r->desc = CreateTupleDescCopy(desc);
@@ -109,7 +110,7 @@ bind(EgRuleRow *r, Oid type, int32 typmod, uint64 identifier)
 	for (i = 0; i < r->columns->natts; i++)
 		bind_column(r, i);
 	MemoryContextSwitchTo(old);
-	r->row_type = identifier;
+	r->row_type = row_type;
 }
 
 void
@@ -121,7 +122,7 @@ eg_rule_row_tuple(EgRuleRow *r, HeapTupleHeader tuple)
 	HeapTupleData t;
 	int			i;
 
-	if (r->row_type != identifier)
+	if (!eg_row_type_is(&r->row_type, identifier))
 		bind(r, type, typmod, identifier);
 	t.t_len = HeapTupleHeaderGetDatumLength(tuple);
 	ItemPointerSetInvalid(&t.t_self);

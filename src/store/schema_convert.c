@@ -23,6 +23,7 @@
 #include "catalog/pg_enum.h"
 #include "catalog/pg_type.h"
 #include "commands/extension.h"
+#include "store/identity.h"
 #include "store/schema_private.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -125,6 +126,7 @@ eg_converter_init(EgConverter *cv, Oid type)
 	Oid			element;
 
 	memset(cv, 0, sizeof(EgConverter));
+	eg_watch_type(type);
 	type = getBaseType(type);
 	cv->type = type;
 
@@ -436,6 +438,7 @@ eg_converter_init_key(EgConverter *cv, Oid type)
 	Oid			function;
 	bool		varlena;
 
+	eg_watch_type(type);
 	cv->type = getBaseType(type);
 	getTypeOutputInfo(type, &function, &varlena);
 	fmgr_info(function, &cv->output);

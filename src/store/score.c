@@ -204,14 +204,15 @@ bind_route(EgScorer *s, TupleDesc desc)
 }
 
 static void
-bind_row_type(EgScorer *s, TupleDesc desc)
+bind_row_type(EgScorer *s, TupleDesc desc, uint64 identifier)
 {
+	EgRowType	row_type = {identifier, eg_catalog_changes};
 	MemoryContext old;
 	int			i;
 
 	if (s->bound)
 	{
-		s->row_type = 0;
+		s->row_type.identifier = 0;
 		MemoryContextReset(s->bound);
 	}
 	else
@@ -226,6 +227,7 @@ bind_row_type(EgScorer *s, TupleDesc desc)
 	if (s->route)
 		bind_route(s, desc);
 	MemoryContextSwitchTo(old);
+	s->row_type = row_type;
 }
 
 static inline const double *
@@ -244,12 +246,11 @@ eg_scorer_tuple(EgScorer *s, HeapTupleHeader tuple)
 	uint64		id = assign_record_type_identifier(type, typmod);
 	int			part = 0;
 
-	if (unlikely(id != s->row_type))
+	if (unlikely(!eg_row_type_is(&s->row_type, id)))
 	{
 		TupleDesc	desc = lookup_rowtype_tupdesc(type, typmod);
 
-		bind_row_type(s, desc);
-		s->row_type = id;
+		bind_row_type(s, desc, id);
 		ReleaseTupleDesc(desc);
 	}
 	if (s->route)
@@ -261,7 +262,7 @@ eg_scorer_tuple(EgScorer *s, HeapTupleHeader tuple)
 bool
 eg_scorer_has_values(const EgScorer *s)
 {
-	return s->row_type == PG_UINT64_MAX;
+	return eg_row_type_is(&s->row_type, EG_VALUES_ROW);
 }
 
 int
@@ -269,11 +270,8 @@ eg_scorer_vector(EgScorer *s, TupleDesc desc, const Datum *values, const bool *n
 {
 	int			part = 0;
 
-	if (unlikely(s->row_type != PG_UINT64_MAX))
-	{
-		bind_row_type(s, desc);
-		s->row_type = PG_UINT64_MAX;
-	}
+	if (unlikely(!eg_scorer_has_values(s)))
+		bind_row_type(s, desc, EG_VALUES_ROW);
 	if (s->route)
 		part = part_of_value(s, values[s->route_attno], nulls[s->route_attno]);
 	eg_binding_values(s->bindings[part], values, nulls, s->x);

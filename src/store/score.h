@@ -11,6 +11,7 @@
 #define EG_SCORE_H
 
 #include "store/cache.h"
+#include "store/identity.h"
 
 typedef struct EgScorer
 {
@@ -24,7 +25,7 @@ typedef struct EgScorer
 	double	   *label_numbers;
 
 	TupleDesc	desc;			/* the bound row type */
-	uint64		row_type;		/* identifier of the bound row type, 0 = none */
+	EgRowType	row_type;		/* what is bound */
 	MemoryContext bound;		/* holds the bindings */
 	struct EgBinding **bindings;	/* (nparts) */
 	EgColumn   *route;			/* partition column: code = part - 1; or NULL */

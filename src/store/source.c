@@ -16,9 +16,9 @@
  */
 #include "postgres.h"
 
-#include "access/xact.h"
 #include "engage.h"
 #include "executor/spi.h"
+#include "store/gate.h"
 #include "store/source_private.h"
 #include "utils/builtins.h"
 #include "utils/date.h"
@@ -519,9 +519,7 @@ read_rows(EgSourceReader *r)
 	receiver->pub.mydest = DestTuplestore;	/* SPI takes DestNone for "no rows wanted" */
 	receiver->reader = r;
 
-	plan = SPI_prepare_cursor(sql, 0, NULL, CURSOR_OPT_PARALLEL_OK);
-	if (plan == NULL)
-		elog(ERROR, "could not prepare the source: %s", SPI_result_code_string(SPI_result));
+	plan = eg_gate_prepare(sql, 0, NULL, CURSOR_OPT_PARALLEL_OK);
 	options.read_only = true;
 	options.dest = (DestReceiver *) receiver;
 	rc = SPI_execute_plan_extended(plan, &options);
@@ -545,32 +543,24 @@ check_rows(EgSourceReader *r)
 						r->role[EG_SRC_TARGET].name, (long long) d->nread, eg_source_words(r))));
 }
 
+static void
+read_all(void *arg)
+{
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+	read_rows(arg);
+	SPI_finish();
+}
+
 EgSourceData *
 eg_source_read(const EgSourceSpec *spec, EgRun *run)
 {
 	EgSourceReader *r = palloc0(sizeof(EgSourceReader));
-	bool		read_only = XactReadOnly;
 
 	r->spec = spec;
 	r->run = run;
 	r->context = CurrentMemoryContext;
-
-	if (SPI_connect() != SPI_OK_CONNECT)
-		elog(ERROR, "SPI_connect failed");
-
-	/* functions in the source must not write either: SPI's own flag sees the statement only */
-	PG_TRY();
-	{
-		XactReadOnly = true;
-		read_rows(r);
-	}
-	PG_FINALLY();
-	{
-		XactReadOnly = read_only;
-	}
-	PG_END_TRY();
-
-	SPI_finish();
+	eg_gate_run(NULL, read_all, r);
 	MemoryContextDelete(r->row_context);
 	check_rows(r);
 	resize(r, r->data.x.nrows);
@@ -578,21 +568,4 @@ eg_source_read(const EgSourceSpec *spec, EgRun *run)
 		eg_source_number_groups(r);
 	r->data.target_integer = r->data.target_kind == EG_TARGET_NUMBER && r->integral;
 	return &r->data;
-}
-
-void
-eg_source_fetch(Portal portal, long rows)
-{
-	bool		read_only = XactReadOnly;
-
-	PG_TRY();
-	{
-		XactReadOnly = true;
-		SPI_cursor_fetch(portal, true, rows);
-	}
-	PG_FINALLY();
-	{
-		XactReadOnly = read_only;
-	}
-	PG_END_TRY();
 }

@@ -97,15 +97,29 @@ extern EgSourceData *eg_source_read(const EgSourceSpec *spec, EgRun *run);
  */
 extern void eg_source_canonical(EgSourceData *d, const uint64 *rank, Size ntrain);
 
+/* Is a source text the name of a relation?  One has no white space or parenthesis outside its quotes. */
+extern bool eg_source_is_name(const char *source);
+
 /* The SELECT for a source text, checked: one statement, a SELECT, nothing written. */
 extern char *eg_source_query(const char *source, char **relation);
+
+/*
+ * The columns that a query returns, palloc'd; nothing is run.
+ */
+extern TupleDesc eg_source_describe(const char *query);
+
+/* What the names in sources (char *, NULL is none) mean to the current user, to be stored with them. */
+extern Jsonb *eg_source_names(List *sources);
 
 struct PortalData;				/* utils/portal.h */
 
 /*
- * The next rows of a cursor to SPI; functions in the user's source must not write, which
- * SPI's own flag, of the statement only, does not prevent.
+ * A cursor of SPI over SQL that holds a user's source, and its next rows.  Both go
+ * through the gate as text given by the current user (gate.h); between two fetches
+ * the caller may write.
  */
+extern struct PortalData *eg_source_open(const char *sql, int nargs, Oid *types, Datum *values,
+										 const char *nulls);
 extern void eg_source_fetch(struct PortalData *portal, long rows);
 
 #endif							/* EG_SOURCE_H */

@@ -14,6 +14,7 @@
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
+#include "store/gate.h"
 #include "store/source_private.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -28,24 +29,6 @@ typedef struct SelectList
 	int			n;
 	int		   *attno;			/* (n) */
 } SelectList;
-
-/* The columns that a query returns, without running it. */
-static TupleDesc
-describe(const char *query)
-{
-	MemoryContext old = CurrentMemoryContext;
-	SPIPlanPtr	plan = SPI_prepare(query, 0, NULL);
-	CachedPlanSource *source;
-	TupleDesc	desc;
-
-	MemoryContextSwitchTo(old); /* SPI leaves us in its own */
-	if (plan == NULL)
-		elog(ERROR, "could not prepare the source: %s", SPI_result_code_string(SPI_result));
-	source = (CachedPlanSource *) linitial(SPI_plan_get_plan_sources(plan));
-	desc = CreateTupleDescCopy(source->resultDesc);
-	SPI_freeplan(plan);
-	return desc;
-}
 
 /* Position of a column in the source, -1 when it has none of that name. */
 static int
@@ -287,7 +270,7 @@ array_width(const EgSourceReader *r, const char *name, int32 typmod, const EgCon
 		return typmod;
 	query = psprintf("SELECT %s FROM %s WHERE %s IS NOT NULL LIMIT 1",
 					 quote_identifier(name), r->from, quote_identifier(name));
-	if (SPI_execute(query, true, 1) != SPI_OK_SELECT)
+	if (SPI_execute_plan(eg_gate_prepare(query, 0, NULL, 0), NULL, NULL, true, 1) != SPI_OK_SELECT)
 		elog(ERROR, "could not read the source");
 	MemoryContextSwitchTo(old); /* SPI leaves us in its own */
 	if (SPI_processed > 0)
@@ -398,7 +381,7 @@ eg_source_columns(EgSourceReader *r)
 
 	/* the line break ends a comment in the query's last line */
 	r->from = r->data.relation ? r->data.relation : psprintf("(%s\n) AS source", r->data.query);
-	list.source = describe(psprintf("SELECT * FROM %s", r->from));
+	list.source = eg_source_describe(psprintf("SELECT * FROM %s", r->from));
 	list.n = 0;
 	list.attno = palloc(sizeof(int) * Max(list.source->natts, 1));
 

@@ -30,9 +30,8 @@
 /* most column names that a hint lists */
 #define HINT_COLUMNS	20
 
-/* A name has no white space or parenthesis outside its quotes. */
-static bool
-is_name(const char *s)
+bool
+eg_source_is_name(const char *s)
 {
 	bool		quoted = false;
 
@@ -160,7 +159,7 @@ eg_source_query(const char *source, char **relation)
 
 	if (*text == '\0')
 		refuse_query("is empty");
-	if (!is_name(text))
+	if (!eg_source_is_name(text))
 	{
 		*relation = NULL;
 		return checked_query(text);

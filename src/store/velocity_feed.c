@@ -99,7 +99,7 @@ static void
 check_types(const EgFeed *f, TupleDesc desc)
 {
 	const EgTracker *t = f->tracker;
-	Oid			key = TupleDescAttr(desc, f->attno[VEL_KEY] - 1)->atttypid;
+	Oid			key = f->type[VEL_KEY];
 	int			i;
 
 	if (key != t->keytype)
@@ -174,7 +174,8 @@ write_batch(EgFeed *f)
 	Datum		values[2];
 	int			i;
 
-	if (f->nkeys > 1 && OidIsValid(array))
+	/* unnest() of rows gives their columns */
+	if (f->nkeys > 1 && OidIsValid(array) && !type_is_rowtype(t->keytype))
 	{
 		types[0] = array;
 		types[1] = BYTEAARRAYOID;

@@ -12,6 +12,8 @@
 #include "access/tupdesc.h"
 #include "executor/spi.h"
 #include "fmgr.h"
+#include "storage/lockdefs.h"
+#include "utils/relcache.h"
 #include "store/velocity_state.h"
 
 /* Columns of the source, in this order everywhere. */
@@ -26,13 +28,14 @@ enum
 };
 
 /*
- * What never changes about a tracker.  It stays true as long as its rollup table is
- * there: to drop a tracker is to drop the table, and a new one has another oid.
+ * What this backend knows of a tracker, until the registry, the rollup table or the
+ * key's type changes: to drop a tracker is to drop the table.
  */
 typedef struct EgTracker
 {
 	char		name[NAMEDATALEN];
-	Oid			registry;		/* engage.velocity_tracker, new with each CREATE EXTENSION */
+	uint64		registry;		/* eg_registry_identity() */
+	uint64		changes;		/* eg_catalog_changes, when it was read */
 	Oid			source;
 	Oid			rollup;
 	char		column[VEL_COLUMNS][NAMEDATALEN];	/* "" for none */
@@ -46,17 +49,33 @@ typedef struct EgTracker
 	Oid			ioparam;
 	FmgrInfo	compare;
 	char	   *table;			/* qualified, as the plans have it */
-	SPIPlanPtr	read;
 	SPIPlanPtr	put_one;
 	SPIPlanPtr	put_many;
 } EgTracker;
 
-/* Error UNDEFINED_OBJECT when there is none. */
-extern EgTracker *eg_tracker_get(const char *name);
+/*
+ * Error UNDEFINED_OBJECT when there is none.  It is held until the context `until` is
+ * reset or deleted, and says until then what it says now.
+ */
+extern EgTracker *eg_tracker_get(const char *name, MemoryContext until);
 
 /* A saved plan of the tracker, prepared at first use. */
 extern SPIPlanPtr eg_tracker_plan(EgTracker *t, SPIPlanPtr *plan, const char *sql, int nargs,
 								  Oid *types);
+
+/* velocity_key.c */
+
+/*
+ * Error FEATURE_NOT_SUPPORTED when values of the type run code of users; DATATYPE_MISMATCH
+ * when they have no order.  A domain is to be taken off before.
+ */
+extern void eg_key_type_check(const char *column, Oid type);
+
+/* Error WRONG_OBJECT_TYPE unless it is a table without code on it that others may put there. */
+extern Relation eg_rollup_open(const EgTracker *t, LOCKMODE lock);
+
+/* The state of a key, palloc'd, or NULL; with the rights of the current user. */
+extern bytea *eg_rollup_find(const EgTracker *t, Datum key);
 
 /* Rows of the source on their way to the rollup.  A feed takes rows sorted by key. */
 typedef struct EgFeed EgFeed;

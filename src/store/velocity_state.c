@@ -11,22 +11,37 @@
 
 #include "access/htup_details.h"
 #include "catalog/namespace.h"
-#include "catalog/pg_operator.h"
 #include "catalog/pg_type.h"
 #include "parser/parse_coerce.h"
 #include "utils/builtins.h"
-#include "utils/hsearch.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
-#include "utils/syscache.h"
 #include "utils/typcache.h"
 
 #include "base/compat.h"
 #include "base/sphere.h"
+#include "store/identity.h"
 #include "store/registry.h"
 #include "store/velocity_private.h"
 
-static HTAB *trackers = NULL;
+/* A tracker, and the call sites that hold it. */
+typedef struct Entry
+{
+	EgTracker	tracker;		/* must be first */
+	MemoryContext context;
+	MemoryContextCallback cleanup;
+	int			pins;
+	bool		listed;			/* in entries; else it goes with its last pin */
+	struct Entry *next;
+} Entry;
+
+typedef struct Pin
+{
+	MemoryContextCallback callback;
+	Entry	   *entry;
+} Pin;
+
+static Entry *entries = NULL;
 
 /* ---------------------------------------------------------------------------
  * Trackers
@@ -53,20 +68,14 @@ table_name(Oid table)
 }
 
 static void
-forget_plans(EgTracker *t)
+free_plans(void *arg)
 {
-	SPIPlanPtr *plans[] = {&t->read, &t->put_one, &t->put_many};
-	int			i;
+	EgTracker  *t = arg;
 
-	for (i = 0; i < lengthof(plans); i++)
-	{
-		if (*plans[i])
-			SPI_freeplan(*plans[i]);
-		*plans[i] = NULL;
-	}
-	if (t->table)
-		pfree(t->table);
-	t->table = NULL;
+	if (t->put_one)
+		SPI_freeplan(t->put_one);
+	if (t->put_many)
+		SPI_freeplan(t->put_many);
 }
 
 static bool
@@ -105,67 +114,120 @@ static void
 describe_key(EgTracker *t)
 {
 	AttrNumber	attno = get_attnum(t->rollup, "key");
-	TypeCacheEntry *type;
 	int32		typmod;
 
 	if (attno == InvalidAttrNumber)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_COLUMN),
-				 errmsg("rollup table %s has no column \"key\"", table_name(t->rollup))));
+				 errmsg("rollup table %s has no column \"key\"", t->table)));
 	get_atttypetypmodcoll(t->rollup, attno, &t->keytype, &typmod, &t->collation);
+	eg_watch_type(t->keytype);
+	eg_key_type_check("key", t->keytype);
 	get_typlenbyvalalign(t->keytype, &t->keylen, &t->keybyval, &t->keyalign);
 	getTypeInputInfo(t->keytype, &t->input, &t->ioparam);
-	type = lookup_type_cache(t->keytype, TYPECACHE_CMP_PROC);
-	if (!OidIsValid(type->cmp_proc))
-		ereport(ERROR,
-				(errcode(ERRCODE_DATATYPE_MISMATCH),
-				 errmsg("values of type %s cannot be sorted", format_type_be(t->keytype))));
-	fmgr_info_cxt(type->cmp_proc, &t->compare, CacheMemoryContext);
+	fmgr_info_cxt(lookup_type_cache(t->keytype, TYPECACHE_CMP_PROC)->cmp_proc, &t->compare,
+				  CurrentMemoryContext);
 }
 
-EgTracker *
-eg_tracker_get(const char *name)
+static Entry *
+load(const char *name)
 {
-	Oid			registry = get_relname_relid("velocity_tracker",
-											 get_namespace_oid("engage", false));
-	char	   *table;
-	EgTracker  *t;
-	bool		found;
+	uint64		registry = eg_registry_identity();
+	uint64		changes = eg_catalog_changes;
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "engage velocity tracker",
+												  ALLOCSET_SMALL_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(context);
+	Entry	   *e = palloc0(sizeof(Entry));
+	EgTracker  *t = &e->tracker;
 
-	if (strlen(name) >= NAMEDATALEN)
-		unknown_tracker(name);
-	if (trackers == NULL)
-	{
-		HASHCTL		ctl = {0};
-
-		ctl.keysize = NAMEDATALEN;
-		ctl.entrysize = sizeof(EgTracker);
-		trackers = hash_create("engage velocity trackers", 16, &ctl, HASH_ELEM | HASH_STRINGS);
-	}
-	t = hash_search(trackers, name, HASH_FIND, NULL);
-	table = t && t->registry == registry && t->table ? table_name(t->rollup) : NULL;
-	if (table && strcmp(table, t->table) == 0)
-		return t;
-
-	/* unknown, gone, or renamed */
-	t = hash_search(trackers, name, HASH_ENTER, &found);
-	if (!found)
-	{
-		memset((char *) t + NAMEDATALEN, 0, sizeof(EgTracker) - NAMEDATALEN);
-	}
-	forget_plans(t);
+	e->context = context;
+	strlcpy(t->name, name, NAMEDATALEN);
+	t->registry = registry;
+	t->changes = changes;
 	if (!read_row(t, name))
 		unknown_tracker(name);
-	table = table_name(t->rollup);
-	if (table == NULL)
+	eg_watch_relation(t->rollup);
+	t->table = table_name(t->rollup);
+	if (t->table == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_TABLE),
 				 errmsg("the rollup table of velocity tracker \"%s\" does not exist", name),
 				 errhint("Remove what is left with engage_velocity_untrack('%s').", name)));
 	describe_key(t);
-	t->registry = registry;
-	t->table = MemoryContextStrdup(CacheMemoryContext, table);
-	return t;
+	e->cleanup.func = free_plans;
+	e->cleanup.arg = t;
+	MemoryContextRegisterResetCallback(context, &e->cleanup);
+	MemoryContextSwitchTo(old);
+
+	/* from here on nothing fails */
+	MemoryContextSetParent(context, CacheMemoryContext);
+	e->listed = true;
+	e->next = entries;
+	entries = e;
+	return e;
+}
+
+static void
+give_up_stale(void)
+{
+	uint64		registry = eg_registry_identity();
+	Entry	  **p = &entries;
+
+	while (*p)
+	{
+		Entry	   *e = *p;
+
+		if (e->tracker.changes == eg_catalog_changes && e->tracker.registry == registry)
+		{
+			p = &e->next;
+			continue;
+		}
+		*p = e->next;
+		e->listed = false;
+		if (e->pins == 0)
+			MemoryContextDelete(e->context);
+	}
+}
+
+static void
+unpin(void *arg)
+{
+	Entry	   *e = ((Pin *) arg)->entry;
+
+	if (--e->pins == 0 && !e->listed)
+		MemoryContextDelete(e->context);
+}
+
+EgTracker *
+eg_tracker_get(const char *name, MemoryContext until)
+{
+	Entry	   *e;
+	Pin		   *pin;
+	char	   *table;
+
+	if (strlen(name) >= NAMEDATALEN)
+		unknown_tracker(name);
+	eg_catalog_listen();
+	give_up_stale();
+	for (e = entries; e && strcmp(e->tracker.name, name) != 0; e = e->next)
+		;
+	/* its schema may have been renamed, which is no change of the table */
+	table = e ? table_name(e->tracker.rollup) : NULL;
+	if (e && (table == NULL || strcmp(table, e->tracker.table) != 0))
+	{
+		eg_catalog_changes++;
+		give_up_stale();
+		e = NULL;
+	}
+	if (e == NULL)
+		e = load(name);
+	pin = MemoryContextAlloc(until, sizeof(Pin));
+	pin->entry = e;
+	pin->callback.func = unpin;
+	pin->callback.arg = pin;
+	e->pins++;
+	MemoryContextRegisterResetCallback(until, &pin->callback);
+	return &e->tracker;
 }
 
 SPIPlanPtr
@@ -196,56 +258,28 @@ key_value(const EgTracker *t, Datum key, Oid keytype)
 	bool		varlena;
 	char	   *text;
 
-	if (keytype == t->keytype || IsBinaryCoercible(keytype, getBaseType(t->keytype)))
+	if (keytype == t->keytype || IsBinaryCoercible(keytype, t->keytype))
 		return key;
 	getTypeOutputInfo(keytype, &output, &varlena);
 	text = OidOutputFunctionCall(output, key);
 	return OidInputFunctionCall(t->input, text, t->ioparam, -1);
 }
 
-/* key = $1 with the equality that the primary key has */
-static char *
-read_query(const EgTracker *t)
-{
-	TypeCacheEntry *type = lookup_type_cache(t->keytype, TYPECACHE_EQ_OPR);
-	HeapTuple	tuple = SearchSysCache1(OPEROID, ObjectIdGetDatum(type->eq_opr));
-	Form_pg_operator form;
-	char	   *sql;
-
-	if (!HeapTupleIsValid(tuple))
-		elog(ERROR, "type %u has no equality", t->keytype);
-	form = (Form_pg_operator) GETSTRUCT(tuple);
-	sql = psprintf("SELECT r.state FROM %s r WHERE r.key OPERATOR(%s.%s) $1", t->table,
-				   quote_identifier(get_namespace_name(form->oprnamespace)),
-				   NameStr(form->oprname));
-	ReleaseSysCache(tuple);
-	return sql;
-}
-
 /* The cells of a key; false when it has no row. */
 static bool
 read_cells(const char *name, Datum key, Oid keytype, EgCells *cells)
 {
-	EgTracker  *t = eg_tracker_get(name);
-	Datum		value = key_value(t, key, keytype);
-	bool		isnull = true;
-	Datum		state;
-	int			code;
+	MemoryContext own = AllocSetContextCreate(CurrentMemoryContext, "engage velocity",
+											  ALLOCSET_SMALL_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(own);
+	EgTracker  *t = eg_tracker_get(name, own);
+	bytea	   *state = eg_rollup_find(t, key_value(t, key, keytype));
 
-	SPI_connect();
-	if (t->read == NULL)
-		(void) eg_tracker_plan(t, &t->read, read_query(t), 1, &t->keytype);
-	code = SPI_execute_plan(t->read, &value, NULL, true, 1);
-	if (code != SPI_OK_SELECT)
-		elog(ERROR, "SPI failed in tracker \"%s\": %s", name, SPI_result_code_string(code));
-	if (SPI_processed > 0)
-	{
-		state = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
-		if (!isnull)
-			eg_cells_read(cells, PG_DETOAST_DATUM(state));
-	}
-	SPI_finish();
-	return !isnull;
+	if (state)
+		eg_cells_read(cells, state);
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(own);
+	return state != NULL;
 }
 
 static void

@@ -9,9 +9,13 @@
  * newer snapshot than that; so no row is missed and none is counted twice.
  *
  * Whoever inserts events fires the trigger, and needs no rights on the rollup:
- * it is written as its owner, the way foreign keys do, with a search_path that
- * nobody can put anything into.  A trigger that somebody else makes with the
- * same function is refused: only the tracked table feeds its rollup.
+ * it is written as its owner, the way foreign keys do, restricted, with a
+ * search_path that nobody can put anything into.  A trigger that somebody else
+ * makes with the same function is refused: only the tracked table feeds its rollup.
+ *
+ * The rollup belongs to the owner of the source, also when a superuser tracks the
+ * table of somebody else: what is in the rows, and in the way of reading them, has
+ * no other rights than it had.
  *
  *-------------------------------------------------------------------------
  */
@@ -31,11 +35,13 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
+#include "utils/ruleutils.h"
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 #include "utils/tuplestore.h"
 
 #include "store/registry.h"
+#include "store/roles.h"
 #include "store/velocity_private.h"
 
 #define PREFIX			"engage_velocity_"
@@ -68,12 +74,12 @@ command(const char *sql)
 
 /* As of now, not as of a snapshot that may be older than the trigger. */
 static EgTracker *
-latest_tracker(const char *name)
+latest_tracker(const char *name, MemoryContext until)
 {
 	EgTracker  *t;
 
 	PushActiveSnapshot(GetLatestSnapshot());
-	t = eg_tracker_get(name);
+	t = eg_tracker_get(name, until);
 	PopActiveSnapshot();
 	return t;
 }
@@ -99,6 +105,43 @@ require_owner(Oid relation)
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("must be owner of table %s", qualified(relation))));
+}
+
+typedef struct Stay
+{
+	Oid			user;
+	int			security;
+	int			guc_level;
+} Stay;
+
+/*
+ * Become the owner of the rollup, restricted: nothing that was planted gets rights of
+ * his beyond this.  An error needs no clean-up.
+ */
+static void
+enter(Stay *s, const EgTracker *t)
+{
+	/* it is locked, so it stays what it is */
+	Relation	rollup = eg_rollup_open(t, RowExclusiveLock);
+
+	GetUserIdAndSecContext(&s->user, &s->security);
+	SetUserIdAndSecContext(rollup->rd_rel->relowner, s->security | SECURITY_LOCAL_USERID_CHANGE |
+						   SECURITY_RESTRICTED_OPERATION | SECURITY_NOFORCE_RLS);
+	if (strcmp(qualified(t->rollup), t->table) != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_IN_USE),
+				 errmsg("rollup table %s was renamed meanwhile", t->table)));
+	table_close(rollup, NoLock);
+	s->guc_level = NewGUCNestLevel();
+	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+}
+
+static void
+leave(const Stay *s)
+{
+	AtEOXact_GUC(false, s->guc_level);
+	SetUserIdAndSecContext(s->user, s->security);
 }
 
 /* ---------------------------------------------------------------------------
@@ -134,6 +177,9 @@ check_spec(const EgTrackerSpec *spec)
 					 errmsg("column \"%s\" of table %s does not exist", spec->column[i],
 							qualified(spec->source))));
 	}
+	eg_key_type_check(spec->column[VEL_KEY],
+					  getBaseType(get_atttype(spec->source, get_attnum(spec->source,
+																	   spec->column[VEL_KEY]))));
 	if ((spec->column[VEL_LAT] == NULL) != (spec->column[VEL_LON] == NULL))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -145,12 +191,14 @@ check_spec(const EgTrackerSpec *spec)
 				 errdetail("Rows that were inserted since this transaction's snapshot would be missed.")));
 }
 
+/* The name is taken first: a second session that wants it waits here, and not in the catalog. */
 static void
-insert_row(const EgTrackerSpec *spec, Oid rollup)
+insert_row(const EgTrackerSpec *spec)
 {
 	EgVisit		v;
 	char	   *user = GetUserNameFromId(GetUserId(), false);
 
+	eg_role_note(user);
 	eg_visit_begin(&v);
 	if (eg_visit_write("SELECT c.oid IS NULL FROM engage.velocity_tracker t"
 					   " LEFT JOIN pg_class c ON c.oid = t.source WHERE t.name = $1", "t",
@@ -162,12 +210,28 @@ insert_row(const EgTrackerSpec *spec, Oid rollup)
 				 errdetail("The table that it tracked has been dropped.") : 0,
 				 errhint("SELECT engage_velocity_untrack('%s') removes it and its rollup.",
 						 spec->name)));
-	if (OidIsValid(rollup))
-		eg_visit_write("INSERT INTO engage.velocity_tracker (name, source, rollup, key, at, amount,"
-					   " lat, lon, created_by) VALUES ($1, $2::oid, $3::oid, $4, $5, $6, $7, $8, $9)",
-					   "tllnnnnnn", spec->name, (int64) spec->source, (int64) rollup,
+	if (eg_visit_write("INSERT INTO engage.velocity_tracker (name, source, rollup, key, at, amount,"
+					   " lat, lon, created_by) VALUES ($1, $2::oid, 0, $3, $4, $5, $6, $7, $8)"
+					   " ON CONFLICT (name) DO NOTHING",
+					   "tlnnnnnn", spec->name, (int64) spec->source,
 					   spec->column[VEL_KEY], spec->column[VEL_AT], spec->column[VEL_AMOUNT],
-					   spec->column[VEL_LAT], spec->column[VEL_LON], user);
+					   spec->column[VEL_LAT], spec->column[VEL_LON], user) == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_DUPLICATE_OBJECT),
+				 errmsg("velocity tracker \"%s\" already exists", spec->name),
+				 errdetail("Another session has made it meanwhile.")));
+	eg_visit_end(&v);
+}
+
+/* Before this transaction ends, nobody else sees the row. */
+static void
+set_rollup(const EgTrackerSpec *spec, Oid rollup)
+{
+	EgVisit		v;
+
+	eg_visit_begin(&v);
+	eg_visit_write("UPDATE engage.velocity_tracker SET rollup = $2::oid WHERE name = $1", "tl",
+				   spec->name, (int64) rollup);
 	eg_visit_end(&v);
 }
 
@@ -223,6 +287,25 @@ fill(EgTracker *t)
 	return eg_feed_close(feed);
 }
 
+/* The key column's type, that of a domain without it, and its collation. */
+static char *
+key_definition(const EgTrackerSpec *spec)
+{
+	Oid			type,
+				collation;
+	int32		typmod;
+	char	   *name;
+
+	get_atttypetypmodcoll(spec->source, get_attnum(spec->source, spec->column[VEL_KEY]), &type,
+						  &typmod, &collation);
+	type = getBaseTypeAndTypmod(type, &typmod);
+	name = format_type_extended(type, typmod, FORMAT_TYPE_TYPEMOD_GIVEN |
+								FORMAT_TYPE_FORCE_QUALIFY);
+	if (!OidIsValid(collation) || collation == get_typcollation(type))
+		return name;
+	return psprintf("%s COLLATE %s", name, generate_collation_name(collation));
+}
+
 int64
 eg_velocity_track(const EgTrackerSpec *spec)
 {
@@ -231,11 +314,14 @@ eg_velocity_track(const EgTrackerSpec *spec)
 	char	   *schema;
 	char	   *comment;
 	Oid			rollup_oid;
+	Oid			owner;
 	EgTracker  *t;
+	Stay		stay;
 	int64		keys;
 
 	check_spec(spec);
-	insert_row(spec, InvalidOid);
+	owner = owner_of(spec->source);
+	insert_row(spec);
 	source = qualified(spec->source);
 	schema = get_namespace_name(get_rel_namespace(spec->source));
 	rollup = quote_qualified_identifier(schema, psprintf("%s" SUFFIX, spec->name));
@@ -245,19 +331,24 @@ eg_velocity_track(const EgTrackerSpec *spec)
 					 " FOR EACH STATEMENT EXECUTE FUNCTION engage.velocity_feed(%s)",
 					 quote_identifier(trigger_name(spec->name)), source,
 					 quote_literal_cstr(spec->name)));
-	command(psprintf("CREATE TABLE %s WITH (fillfactor = 70, toast_tuple_target = 8160)"
-					 " AS SELECT %s AS key, NULL::pg_catalog.bytea AS state FROM %s WITH NO DATA",
-					 rollup, quote_identifier(spec->column[VEL_KEY]), source));
-	command(psprintf("ALTER TABLE %s ADD PRIMARY KEY (key), ALTER state SET NOT NULL", rollup));
+	command(psprintf("CREATE TABLE %s (key %s, state pg_catalog.bytea NOT NULL)"
+					 " WITH (fillfactor = 70, toast_tuple_target = 8160)", rollup,
+					 key_definition(spec)));
+	command(psprintf("ALTER TABLE %s ADD PRIMARY KEY (key)", rollup));
 	comment = psprintf("velocity of %s by %s, read by engage_velocity_state()", source,
 					   spec->column[VEL_KEY]);
 	command(psprintf("COMMENT ON TABLE %s IS %s", rollup, quote_literal_cstr(comment)));
 	rollup_oid = get_relname_relid(psprintf("%s" SUFFIX, spec->name),
 								   get_namespace_oid(schema, false));
-	insert_row(spec, rollup_oid);
+	if (owner != GetUserId())
+		command(psprintf("ALTER TABLE %s OWNER TO %s", rollup,
+						 quote_identifier(GetUserNameFromId(owner, false))));
+	set_rollup(spec, rollup_oid);
 	CommandCounterIncrement();
-	t = latest_tracker(spec->name);
+	t = latest_tracker(spec->name, CurrentMemoryContext);
+	enter(&stay, t);
 	keys = fill(t);
+	leave(&stay);
 	SPI_finish();
 	return keys;
 }
@@ -274,7 +365,7 @@ eg_velocity_untrack(const char *name)
 	eg_visit_begin(&v);
 	if (eg_visit_write("SELECT source::oid, rollup::oid, pg_has_role($2::oid, r.oid, 'USAGE')"
 					   " FROM engage.velocity_tracker t LEFT JOIN pg_roles r"
-					   " ON r.rolname = t.created_by WHERE name = $1 FOR UPDATE OF t", "tl", name,
+					   " ON r.rolname = t.created_by AND engage.role_missing(r.rolname) IS NULL WHERE name = $1 FOR UPDATE OF t", "tl", name,
 					   (int64) v.user) == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
@@ -343,9 +434,7 @@ eg_velocity_feed(TriggerData *data)
 	EgTracker  *t;
 	EgFeed	   *feed;
 	int			attno[VEL_COLUMNS];
-	Oid			user;
-	int			security;
-	int			guc_level;
+	Stay		stay;
 
 	if (!TRIGGER_FIRED_AFTER(data->tg_event) || !TRIGGER_FIRED_BY_INSERT(data->tg_event) ||
 		!TRIGGER_FIRED_FOR_STATEMENT(data->tg_event) || rows == NULL ||
@@ -353,7 +442,8 @@ eg_velocity_feed(TriggerData *data)
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("engage.velocity_feed() belongs into a trigger that engage_velocity_track() makes")));
-	t = latest_tracker(data->tg_trigger->tgargs[0]);
+	SPI_connect();
+	t = latest_tracker(data->tg_trigger->tgargs[0], CurrentMemoryContext);
 	if (t->source != RelationGetRelid(source) ||
 		strcmp(data->tg_trigger->tgname, trigger_name(t->name)) != 0)
 		ereport(ERROR,
@@ -362,13 +452,7 @@ eg_velocity_feed(TriggerData *data)
 						data->tg_trigger->tgname, RelationGetRelationName(source))));
 	find_columns(t, RelationGetDescr(source), attno);
 
-	SPI_connect();
-	GetUserIdAndSecContext(&user, &security);
-	SetUserIdAndSecContext(owner_of(t->rollup), security | SECURITY_LOCAL_USERID_CHANGE |
-						   SECURITY_NOFORCE_RLS);
-	guc_level = NewGUCNestLevel();
-	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION,
-							 GUC_ACTION_SAVE, true, 0, false);
+	enter(&stay, t);
 	feed = eg_feed_open(t, RelationGetDescr(source), attno);
 	slot = MakeSingleTupleTableSlot(RelationGetDescr(source), &TTSOpsMinimalTuple);
 	tuplestore_select_read_pointer(rows, tuplestore_alloc_read_pointer(rows, EXEC_FLAG_REWIND));
@@ -380,7 +464,6 @@ eg_velocity_feed(TriggerData *data)
 	}
 	ExecDropSingleTupleTableSlot(slot);
 	(void) eg_feed_close(feed);
-	AtEOXact_GUC(true, guc_level);
-	SetUserIdAndSecContext(user, security);
+	leave(&stay);
 	SPI_finish();
 }

@@ -17,14 +17,14 @@
 #include "commands/comment.h"
 #include "executor/spi.h"
 #include "mb/pg_wchar.h"
-#include "parser/scansup.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/regproc.h"
-#include "utils/varlena.h"
 
 #include "base/compat.h"
+#include "store/gate.h"
 #include "store/registry.h"
+#include "store/source.h"
 #include "store/wording.h"
 
 #define ALL_BLANKS			((1 << EG_NBLANKS) - 1)
@@ -375,62 +375,15 @@ eg_wording_json(Jsonb *stored)
  * ----------
  */
 
-/* A schema of the search_path in force at training; InvalidOid: there is none now. */
-static Oid
-path_schema(const char *name, const char *author)
-{
-	if (strcmp(name, "$user") == 0)
-		return author ? get_namespace_oid(author, true) : InvalidOid;
-	return get_namespace_oid(name, true);
-}
-
 /* The relation that a version was trained on, if it was one and is there. */
 static Oid
-training_relation(Jsonb *recipe)
+training_relation(const EgVersionRow *v)
 {
-	char	   *source = eg_jsonb_text(recipe, "source");
-	char	   *path = eg_jsonb_text(recipe, "search_path");
-	char	   *author = eg_jsonb_text(recipe, "author");
-	bool		quoted = false;
-	List	   *names,
-			   *schemas;
-	ListCell   *lc;
-	RangeVar   *rv;
-	char	   *p;
+	char	   *source = eg_jsonb_text(v->recipe, "source");
+	char	   *name = source && eg_source_is_name(source) ? eg_gate_only_relation(v->names) : NULL;
 
-	/* as in eg_source_query(): a name has no white space or parenthesis outside its quotes */
-	for (p = source; p && *p; p++)
-	{
-		if (*p == '"')
-			quoted = !quoted;
-		else if (!quoted && (scanner_isspace(*p) || strchr("();'", *p) != NULL))
-			return InvalidOid;
-	}
-	if (source == NULL || quoted || *source == '\0')
-		return InvalidOid;
-	names = eg_qualified_name_list(source);
-	if (list_length(names) > 3)
-		return InvalidOid;
-	rv = makeRangeVarFromNameList(names);
-	if (rv->schemaname)
-	{
-		Oid			namespace = get_namespace_oid(rv->schemaname, true);
-
-		return OidIsValid(namespace) ? get_relname_relid(rv->relname, namespace) : InvalidOid;
-	}
-	if (path == NULL || !SplitIdentifierString(path, ',', &schemas))
-		return InvalidOid;
-	foreach(lc, schemas)
-	{
-		Oid			namespace = path_schema(lfirst(lc), author);
-		Oid			relid = InvalidOid;
-
-		if (OidIsValid(namespace))
-			relid = get_relname_relid(rv->relname, namespace);
-		if (OidIsValid(relid))
-			return relid;
-	}
-	return InvalidOid;
+	return name ? RangeVarGetRelid(makeRangeVarFromNameList(eg_qualified_name_list(name)), NoLock,
+								   true) : InvalidOid;
 }
 
 /* Name and unit by the comment on a column: its first line, what is in brackets at its end. */
@@ -505,7 +458,7 @@ eg_wording(int64 version_id, const EgSchema *schema, Oid row_relation)
 {
 	EgWording  *wording = palloc0(sizeof(EgWording));
 	Jsonb	   *stored = eg_wording_stored(version_id);
-	Oid			relation = training_relation(eg_models_version_by_id(version_id)->recipe);
+	Oid			relation = training_relation(eg_models_version_by_id(version_id));
 	int			i;
 
 	for (i = 0; i < EG_NWORDS; i++)

@@ -25,10 +25,10 @@ CREATE SCHEMA alice AUTHORIZATION alice;
 GRANT USAGE ON SCHEMA alice TO PUBLIC;
 SQL
 my $few = "key => 'id', params => '{\"n_estimators\": 3}'";
-$pg->query("$quiet SELECT FROM engage_train('two', 'rows', target => 'y', exclude => '{d}', intervals => 0.9, $few);
-	SELECT FROM engage_train('amount', 'rows', target => 'd', exclude => '{y}', intervals => 0.9, $few);
+$pg->query("$quiet SELECT FROM engage_train('two', 'rows', target => 'y', exclude => '{d}', intervals => 0.9, $few)", user => 'alice');
+$pg->query("$quiet SELECT FROM engage_train('amount', 'rows', target => 'd', exclude => '{y}', intervals => 0.9, $few);
 	SELECT FROM engage_train('quarter', 'rows', target => 'd', exclude => '{y}', task => 'quantile', $few);
-	SELECT engage_grant(model, 'public') FROM engage.models; SELECT engage_set_owner('two', 'alice')");
+	SELECT engage_grant(model, 'public') FROM engage.models");
 
 # every function over a row that the planner replaces, found in the catalog; and a model for each
 my %model = (engage_predict => 'two', engage_predict_class => 'two', engage_predict_proba => 'two', engage_predict_set => 'two',
