@@ -175,9 +175,11 @@ eg_report_watch(EgReport *r, bool given)
 	if (drift.source)
 		put(&drift, "How far features and scores have moved away from those of the training.");
 	if (performance.source)
-		put(&performance, "Scores that were logged, measured by the outcomes that are known since; of every "
+		put(&performance,
+			"Scores that were logged, measured by the outcomes that are known since; of every "
 			"version that answered.");
 	if (experiment.subject && performance.source)
-		put(&experiment, "The running experiment: how large the errors of each version are on its own "
+		put(&experiment,
+			"The running experiment: how large the errors of each version are on its own "
 			"customers, against the first.");
 }

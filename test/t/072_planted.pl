@@ -42,6 +42,13 @@ $pg->query("$quiet SELECT engage_log_predictions('two', 'rows', 'id');
 
 $pg->query("CREATE TABLE alice.events AS SELECT id % 50 AS id, timestamptz '2026-01-01' + id * interval '1 minute' AS at FROM rows; ALTER TABLE alice.events OWNER TO alice");
 
+$pg->query("$quiet SELECT FROM engage_train('pair', 'rows', target => 'y', key => 'id', params => '{\"n_estimators\": 5}');
+	SELECT FROM engage_train('pair', 'rows', target => 'y', key => 'id', params => '{\"n_estimators\": 8}', deploy => 'never');
+	SELECT FROM engage_train('sums', 'rows', target => 'd', key => 'id', params => '{\"n_estimators\": 5}');
+	SELECT FROM engage_train('sums', 'rows', target => 'd', key => 'id', params => '{\"n_estimators\": 8}', deploy => 'never');
+	SELECT engage_experiment_start(m || ' test', m, ARRAY['1.0.0', '1.1.0'], key => 'id') FROM unnest('{pair,sums}'::text[]) m;
+	SELECT engage_log_predictions(m, 'rows', 'id') FROM unnest('{pair,sums}'::text[]) m", user => 'alice');
+
 # ---- what users call, bound while nobody had planted anything: their own calls are their own affair
 $pg->query(<<'SQL');
 CREATE SCHEMA bound;
@@ -56,6 +63,12 @@ CREATE FUNCTION bound.tune(m text, OUT answer text) LANGUAGE sql BEGIN ATOMIC
 END;
 CREATE FUNCTION bound.view_of(m text) RETURNS text LANGUAGE sql BEGIN ATOMIC SELECT engage_create_view('view_of_' || m, m, 'public.rows'); END;
 CREATE FUNCTION bound.retrain_if(m text) RETURNS text LANGUAGE sql BEGIN ATOMIC SELECT retrained || ' ' || reason FROM engage_retrain_if(m, rows => 1000000); END;
+CREATE FUNCTION bound.performance(m text) RETURNS text LANGUAGE sql BEGIN ATOMIC
+	SELECT string_agg(p::text, ' ') FROM engage_performance(m, 'SELECT id AS key, y AS outcome, 1 AS weight FROM public.rows', intervals => NULL) p;
+END;
+CREATE FUNCTION bound.arms(n text, outcome text, measures text[]) RETURNS text LANGUAGE sql BEGIN ATOMIC
+	SELECT string_agg(r::text, ' ' ORDER BY v.measure, r.arm) FROM unnest(measures) v (measure), LATERAL engage_experiment_results(n, format('SELECT id AS key, %s AS outcome FROM public.rows', outcome), measure => v.measure) r;
+END;
 CREATE FUNCTION bound.track(n text) RETURNS bigint LANGUAGE sql BEGIN ATOMIC SELECT engage_velocity_track(n, 'alice.events', 'id', 'at'); END;
 SQL
 
@@ -69,6 +82,8 @@ sub reports
 		{
 			$pages{"$user, $model"} = $pg->query("$quiet SELECT bound.report('$model'), bound.report_of('$model')", user => $user);
 		}
+		$pages{"$user, outcomes"} = $pg->query("SELECT bound.performance('pair'), bound.arms('pair test', 'y', '{outcome,loss}'), bound.arms('sums test', 'd', '{outcome,loss}')",
+			user => $user);
 	}
 	return \%pages;
 }
@@ -153,7 +168,7 @@ like($pg->error('SELECT * FROM engage_check()'), qr/TRAP|42725|42703/, 'without 
 
 # ---- the same pages, whatever stands beside the functions that they are made of
 my $after = reports();
-is_deeply([ grep { $before->{$_} ne $after->{$_} } sort keys %$before ], [], 'reports are the same as before, of all tasks, as superuser and as owner');
+is_deeply([ grep { $before->{$_} ne $after->{$_} } sort keys %$before ], [], 'reports of all tasks, performance and experiments are the same as before, as superuser and as owner');
 
 foreach my $user (qw(boss alice))
 {
