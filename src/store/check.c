@@ -213,7 +213,7 @@ eg_ask_metrics(const EgAsked *a)
  */
 
 EgRetrained
-eg_ask_retrain(Oid functions, const char *model, const char *deploy)
+eg_ask_retrain(const char *model, const char *deploy)
 {
 	EgRows	   *row = eg_call_write("engage_retrain", EG_ARGS({"model", model},
 															  {"deploy", deploy}));
