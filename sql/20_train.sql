@@ -64,6 +64,24 @@ LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION engage_retrain(text, text, bigint)
 IS 'train again with the stored recipe on the data of today';
 
+CREATE FUNCTION engage.retrain(
+	model text,
+	deploy text DEFAULT NULL,
+	seed bigint DEFAULT NULL,
+	OUT model text,
+	OUT version text,
+	OUT algorithm text,
+	OUT task text,
+	OUT rows_train bigint,
+	OUT rows_test bigint,
+	OUT metrics jsonb,
+	OUT deployed boolean,
+	OUT seconds float8)
+RETURNS record
+AS 'MODULE_PATHNAME', 'engage_twin'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION engage.retrain(text, text, bigint) IS 'engage_retrain in jobs';
+
 CREATE FUNCTION engage_verify(
 	model text,
 	OUT model text,
@@ -89,8 +107,21 @@ AS 'MODULE_PATHNAME', 'engage_algorithms'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE ROWS 20;
 COMMENT ON FUNCTION engage_algorithms() IS 'algorithms that engage_train knows';
 
+-- Without arguments: a form of its own, not a default, whose place somebody else could take.
 CREATE FUNCTION engage_parameters(
-	algorithm text DEFAULT 'xgboost',
+	OUT name text,
+	OUT type text,
+	OUT default_value text,
+	OUT range text,
+	OUT alias text,
+	OUT help text)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'engage_parameters'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE ROWS 40;
+COMMENT ON FUNCTION engage_parameters() IS 'hyper-parameters of xgboost: type, default, range, help';
+
+CREATE FUNCTION engage_parameters(
+	algorithm text,
 	OUT name text,
 	OUT type text,
 	OUT default_value text,

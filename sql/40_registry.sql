@@ -48,6 +48,10 @@ CREATE FUNCTION engage_model_version(model text) RETURNS text
 	AS 'MODULE_PATHNAME' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 100;
 COMMENT ON FUNCTION engage_model_version(text) IS 'version that engage_predict(model, ...) uses now';
 
+CREATE FUNCTION engage.model_version(model text) RETURNS text
+	AS 'MODULE_PATHNAME', 'engage_twin' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 100;
+COMMENT ON FUNCTION engage.model_version(text) IS 'engage_model_version in views';
+
 CREATE FUNCTION engage_describe(model text) RETURNS text
 	AS 'MODULE_PATHNAME' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 1000;
 COMMENT ON FUNCTION engage_describe(text) IS

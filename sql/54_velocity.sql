@@ -173,9 +173,9 @@ CREATE FUNCTION engage.velocity_join(bytea, bytea) RETURNS bytea
 COMMENT ON FUNCTION engage.velocity_join(bytea, bytea) IS
 	'joins newer events to the stored state of a key';
 
-CREATE FUNCTION engage_velocity_feed() RETURNS trigger
+CREATE FUNCTION engage.velocity_feed() RETURNS trigger
 	AS 'MODULE_PATHNAME', 'engage_velocity_feed' LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION engage_velocity_feed() IS
+COMMENT ON FUNCTION engage.velocity_feed() IS
 	'adds inserted events to the rollup of a velocity tracker';
 
 CREATE FUNCTION engage_velocity_track(

@@ -57,6 +57,16 @@ LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION engage_log_predictions(text, text, text, timestamptz)
 IS 'score every row of a source and log key, version, score, time and arm; returns the rows logged';
 
+CREATE FUNCTION engage.log_predictions(
+	model text,
+	source text,
+	key text,
+	at timestamptz DEFAULT NULL)
+RETURNS bigint
+AS 'MODULE_PATHNAME', 'engage_twin'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION engage.log_predictions(text, text, text, timestamptz) IS 'engage_log_predictions in jobs';
+
 CREATE FUNCTION engage_predict_logged(model text, "row" record, key text)
 RETURNS float8
 AS 'MODULE_PATHNAME', 'engage_predict_logged_row'

@@ -155,8 +155,23 @@ AS 'MODULE_PATHNAME', 'engage_unmonitor'
 LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 COMMENT ON FUNCTION engage_unmonitor(text) IS 'stop watching a model; false when it was not watched';
 
+-- Without arguments: a form of its own, not a default, whose place somebody else could take.
 CREATE FUNCTION engage_check(
-	model text DEFAULT NULL,
+	OUT model text,
+	OUT check_name text,
+	OUT value float8,
+	OUT threshold float8,
+	OUT status text,
+	OUT alert_id bigint,
+	OUT action text)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'engage_check'
+LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 10;
+COMMENT ON FUNCTION engage_check()
+IS 'check all models that the caller owns: write results, open and resolve alerts, act by policy';
+
+CREATE FUNCTION engage_check(
+	model text,
 	OUT model text,
 	OUT check_name text,
 	OUT value float8,
@@ -169,6 +184,33 @@ AS 'MODULE_PATHNAME', 'engage_check'
 LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 10;
 COMMENT ON FUNCTION engage_check(text)
 IS 'check a model, or all that the caller owns: write results, open and resolve alerts, act by policy';
+
+CREATE FUNCTION engage.check(
+	OUT model text,
+	OUT check_name text,
+	OUT value float8,
+	OUT threshold float8,
+	OUT status text,
+	OUT alert_id bigint,
+	OUT action text)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'engage_twin'
+LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 10;
+COMMENT ON FUNCTION engage.check() IS 'engage_check of all models, in jobs';
+
+CREATE FUNCTION engage.check(
+	model text,
+	OUT model text,
+	OUT check_name text,
+	OUT value float8,
+	OUT threshold float8,
+	OUT status text,
+	OUT alert_id bigint,
+	OUT action text)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'engage_twin'
+LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 10;
+COMMENT ON FUNCTION engage.check(text) IS 'engage_check in jobs';
 
 CREATE FUNCTION engage_acknowledge(alert bigint, note text DEFAULT NULL)
 RETURNS void
@@ -201,3 +243,20 @@ AS 'MODULE_PATHNAME', 'engage_retrain_if'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION engage_retrain_if(text, float8, interval, bigint, text, text)
 IS 'retrain a model when its data have drifted, when it is old, or when there are new rows';
+
+CREATE FUNCTION engage.retrain_if(
+	model text,
+	drift float8 DEFAULT 0.2,
+	age interval DEFAULT NULL,
+	rows bigint DEFAULT NULL,
+	source text DEFAULT NULL,
+	deploy text DEFAULT NULL,
+	OUT model text,
+	OUT retrained boolean,
+	OUT reason text,
+	OUT version text,
+	OUT deployed boolean)
+RETURNS record
+AS 'MODULE_PATHNAME', 'engage_twin'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION engage.retrain_if(text, float8, interval, bigint, text, text) IS 'engage_retrain_if in jobs';

@@ -61,7 +61,8 @@ Datum
 engage_parameters(PG_FUNCTION_ARGS)
 {
 	TupleDesc	desc;
-	const EgAlgorithm *a = eg_algorithm_find(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	const EgAlgorithm *a = eg_algorithm_find(
+		PG_NARGS() == 0 ? "xgboost" : text_to_cstring(PG_GETARG_TEXT_PP(0)));
 	Tuplestorestate *store = eg_result_rows(fcinfo, &desc);
 	const EgParam *p;
 

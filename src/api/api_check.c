@@ -18,7 +18,6 @@
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/json.h"
-#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
 #include "api/monitor.h"
@@ -34,7 +33,6 @@ PG_FUNCTION_INFO_V1(engage_check);
 /* One model's check. */
 typedef struct Checking
 {
-	Oid			functions;
 	EgModelRow *m;
 	EgMonitor  *w;
 	EgVersionRow *v;
@@ -108,7 +106,6 @@ asked(const Checking *c, const char *source)
 {
 	EgAsked		a = {0};
 
-	a.functions = c->functions;
 	a.text = &c->w->text;
 	a.source = source;
 	a.model = c->reference;
@@ -387,7 +384,7 @@ act(Checking *c, const EgCheck *check, EgCheckLine *cause)
 			psprintf("rolled back to %s", r.to);
 	}
 	failed = palloc0(sizeof(EgCheckLine));
-	problem = eg_retrain_because(c->functions, c->m, c->v,
+	problem = eg_retrain_because(c->m, c->v,
 								 strcmp(c->w->policy, "retrain") == 0 ? "never" : "better",
 								 cause, &made, failed);
 	if (problem)
@@ -457,14 +454,13 @@ put_row(Tuplestorestate *store, TupleDesc desc, const char *model, const EgCheck
 }
 
 static void
-check_model(Oid functions, const char *name, bool missing_ok, Tuplestorestate *store,
+check_model(const char *name, bool missing_ok, Tuplestorestate *store,
 			TupleDesc desc)
 {
 	Checking	c = {0};
 	char	   *problem;
 	ListCell   *lc;
 
-	c.functions = functions;
 	c.m = eg_models_get(name, missing_ok, EG_PRIV_MANAGE, false);
 	if (c.m->id == 0)
 		return;					/* dropped since the list was made */
@@ -517,29 +513,30 @@ check_model(Oid functions, const char *name, bool missing_ok, Tuplestorestate *s
 }
 
 /*
- * engage_check(model): model, check_name, value, threshold, status, alert_id, action
+ * engage_check(), engage_check(model): model, check_name, value, threshold,
+ * status, alert_id, action
  */
 Datum
 engage_check(PG_FUNCTION_ARGS)
 {
-	Oid			functions = get_func_namespace(fcinfo->flinfo->fn_oid);
 	TupleDesc	desc;
 	Tuplestorestate *store;
 	List	   *models;
 	ListCell   *lc;
+	bool		all = PG_NARGS() == 0 || PG_ARGISNULL(0);
 	MemoryContext context,
 				old;
 
 	PreventCommandIfReadOnly("engage_check()");
 	PreventCommandIfParallelMode("engage_check()");
 	store = eg_result_rows(fcinfo, &desc);
-	models = PG_ARGISNULL(0) ? eg_monitor_models() :
+	models = all ? eg_monitor_models() :
 		list_make1(text_to_cstring(PG_GETARG_TEXT_PP(0)));
 	context = AllocSetContextCreate(CurrentMemoryContext, "engage check", ALLOCSET_DEFAULT_SIZES);
 	foreach(lc, models)
 	{
 		old = MemoryContextSwitchTo(context);
-		check_model(functions, lfirst(lc), PG_ARGISNULL(0), store, desc);
+		check_model(lfirst(lc), all, store, desc);
 		MemoryContextSwitchTo(old);
 		MemoryContextReset(context);
 		CHECK_FOR_INTERRUPTS();

@@ -5,12 +5,16 @@
  *
  * A whole-row argument costs more than the score: the executor forms a tuple
  * of all columns, and we take it apart again.  So a planner support function
- * replaces engage_predict(model, c) by engage_predict_columns(model, names,
+ * replaces engage_predict(model, c) by engage.predict_columns(model, names,
  * presence, c.a, c.b, ...).  The same turns ROW(...), which a flattened view or subquery
  * leaves behind, into columns with their names.
  *
  * presence is c.tableoid: NULL for the NULL row of an outer join, whose score is
  * NULL; a row whose columns all are NULL has a score.
+ *
+ * Who may not EXECUTE engage_predict() must not have its answer in this way: the
+ * call site asks for that right (api_predict.c), because a plan outlives the user
+ * and the moment that it was made for.
  *
  *-------------------------------------------------------------------------
  */
@@ -18,7 +22,6 @@
 
 #include "access/htup_details.h"
 #include "access/sysattr.h"
-#include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
 #include "fmgr.h"
@@ -26,7 +29,7 @@
 #include "nodes/nodeFuncs.h"
 #include "nodes/pathnodes.h"
 #include "nodes/supportnodes.h"
-#include "parser/parse_func.h"
+#include "optimizer/planmain.h"
 #include "parser/parsetree.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -36,6 +39,7 @@
 
 #include "api/predict.h"
 #include "store/counters.h"
+#include "store/function.h"
 
 PG_FUNCTION_INFO_V1(engage_predict_support);
 PG_FUNCTION_INFO_V1(engage_predict_columns);
@@ -53,20 +57,6 @@ PG_FUNCTION_INFO_V1(engage_predict_set_columns);
  * ----------
  */
 
-/* The function with the same name and "_columns" in the same schema. */
-static Oid
-columns_function(Oid function)
-{
-	char	   *name = get_func_name(function);
-	char	   *schema = get_namespace_name(get_func_namespace(function));
-	Oid			types[4] = {TEXTOID, TEXTARRAYOID, OIDOID, ANYOID};
-
-	if (name == NULL || schema == NULL)
-		return InvalidOid;
-	return LookupFuncName(list_make2(makeString(schema), makeString(psprintf("%s_columns", name))),
-						  4, types, true);
-}
-
 /* Columns of a whole-row reference to a plain table. */
 static List *
 expand_var(PlannerInfo *root, Var *var, List **names, Node **presence)
@@ -76,7 +66,7 @@ expand_var(PlannerInfo *root, Var *var, List **names, Node **presence)
 	TupleDesc	desc;
 	int			i;
 
-	if (root == NULL || var->varattno != InvalidAttrNumber || var->varlevelsup != 0 ||
+	if (var->varattno != InvalidAttrNumber || var->varlevelsup != 0 ||
 		var->vartype == RECORDOID || IS_SPECIAL_VARNO(var->varno))
 		return NIL;
 	rte = rt_fetch(var->varno, root->parse->rtable);
@@ -170,7 +160,7 @@ simplify(SupportRequestSimplify *request)
 	FuncExpr   *result;
 	int			n = 0;
 
-	if (list_length(call->args) != 2)
+	if (request->root == NULL || list_length(call->args) != 2)
 		return NULL;
 	arg = lsecond(call->args);
 	if (IsA(arg, ConvertRowtypeExpr) || IsA(arg, RelabelType))
@@ -181,9 +171,13 @@ simplify(SupportRequestSimplify *request)
 		columns = expand_row((RowExpr *) arg, &names, &presence);
 	if (columns == NIL || list_length(columns) > FUNC_MAX_ARGS - FIRST_COLUMN)
 		return NULL;
-	function = columns_function(call->funcid);
+	function = eg_function_over_columns(call->funcid);
 	if (!OidIsValid(function))
 		return NULL;
+
+	/* the plan is made anew when what was written, or what that stands for, has changed */
+	record_plan_function_dependency(request->root, call->funcid);
+	record_plan_function_dependency(request->root, eg_function_public(function));
 
 	items = palloc(sizeof(Datum) * list_length(names));
 	foreach(lc, names)

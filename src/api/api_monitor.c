@@ -11,7 +11,6 @@
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
-#include "utils/lsyscache.h"
 
 #include "api/monitor.h"
 #include "api/recipe.h"
@@ -103,7 +102,6 @@ try_sources(FunctionCallInfo fcinfo, const EgVersionRow *v, const char *source,
 	EgAsked		a = {0};
 	char	   *target = eg_jsonb_text(v->data, "target");
 
-	a.functions = get_func_namespace(fcinfo->flinfo->fn_oid);
 	a.model = psprintf("%s@%s", v->model, eg_version_text(v));
 	a.source = source;
 	(void) eg_ask_facts(&a, eg_version_columns(v), false, true);

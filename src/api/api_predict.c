@@ -29,6 +29,7 @@
 #include "api/predict.h"
 #include "base/compat.h"
 #include "store/counters.h"
+#include "store/function.h"
 #include "store/models.h"
 
 PG_FUNCTION_INFO_V1(engage_predict_row);
@@ -77,12 +78,15 @@ remember(CallSite *site, const char *ref, int len, Snapshot s)
 
 /* Find the version that ref means now, and its scorer. */
 static void
-resolve(CallSite *site, const char *ref, int len, Snapshot snapshot)
+resolve(CallSite *site, Oid function, const char *ref, int len, Snapshot snapshot)
 {
 	char	   *text = pnstrdup(ref, len);
 	int64		experiment;
-	int64		version_id = eg_models_resolve_routed(text, &experiment);
+	int64		version_id;
 
+	/* the planner's form of engage_predict() is for who may execute that */
+	eg_require_execute(function);
+	version_id = eg_models_resolve_routed(text, &experiment);
 	if (version_id != site->version_id || experiment != site->experiment ||
 		site->scorer->model->registry != eg_registry_identity())
 	{
@@ -124,7 +128,7 @@ eg_call_site_scorer(FunctionCallInfo fcinfo)
 											  ALLOCSET_SMALL_SIZES);
 		fcinfo->flinfo->fn_extra = site;
 	}
-	resolve(site, ref, len, snapshot);
+	resolve(site, fcinfo->flinfo->fn_oid, ref, len, snapshot);
 	return site->scorer;
 }
 

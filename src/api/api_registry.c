@@ -157,8 +157,7 @@ engage_create_view(PG_FUNCTION_ARGS)
 	}
 	PreventCommandIfReadOnly("engage_create_view()");
 
-	/* the scoring functions are in the schema that this one is in */
 	PG_RETURN_TEXT_P(cstring_to_text(eg_models_create_view(
 		text_to_cstring(PG_GETARG_TEXT_PP(0)), text_to_cstring(PG_GETARG_TEXT_PP(1)),
-		text_to_cstring(PG_GETARG_TEXT_PP(2)), key, get_func_namespace(fcinfo->flinfo->fn_oid))));
+		text_to_cstring(PG_GETARG_TEXT_PP(2)), key)));
 }

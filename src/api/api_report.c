@@ -3,8 +3,8 @@
  * api_report.c
  *	  engage_report(): a model on one page of HTML.
  *
- * The page is made of the answers of other functions, asked in SQL as the
- * invoker, so that whatever it says can be had and checked by itself.  What a
+ * The page is made of the answers of other functions, asked as the invoker,
+ * so that whatever it says can be had and checked by itself.  What a
  * model cannot answer (curves of a regression, contributions without a
  * stored background) is left out by what the model is, not by catching
  * errors: an error that is not foreseen here is the report's error too.
@@ -19,12 +19,10 @@
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
-#include "utils/lsyscache.h"
 
 #include "api/report.h"
 #include "base/compat.h"
 #include "plot/page.h"
-#include "store/ask.h"
 #include "store/cache.h"
 #include "store/explain.h"
 #include "store/registry.h"
@@ -155,9 +153,8 @@ held_out_source(const EgReport *r)
 		if (eg_jsonb_text(recipe, "key") == NULL && eg_jsonb_text(recipe, "group_by") == NULL)
 			need_source(r, "It was trained without a key, so its held-out rows cannot be found.");
 	}
-	return psprintf("SELECT * FROM (%s) AS c WHERE %s.engage_held_out(%s, c)",
-					eg_source_query(source, &relation), r->schema,
-					quote_literal_cstr(r->reference));
+	return psprintf("SELECT * FROM (%s) AS c WHERE engage.held_out(%s::pg_catalog.text, c.*)",
+					eg_source_query(source, &relation), quote_literal_cstr(r->reference));
 }
 
 /* Do the functions that explain work for this model? */
@@ -237,31 +234,62 @@ lead(const EgReport *r)
  * ----------
  */
 
-char *
-eg_report_function(const EgReport *r, const char *call)
+/* Whatever reads the report's source, or another that it names, comes through here. */
+static void *
+ask(EgReport *r, const EgQuestion *q, bool json)
 {
-	return psprintf("SELECT %s.%s", r->schema, call);
+	CHECK_FOR_INTERRUPTS();
+	return json ? (void *) eg_question_jsonb(q) : (void *) eg_question_text(q);
+}
+
+char *
+eg_report_text(EgReport *r, const EgQuestion *q)
+{
+	return ask(r, q, false);
+}
+
+Jsonb *
+eg_report_jsonb(EgReport *r, const EgQuestion *q)
+{
+	return ask(r, q, true);
 }
 
 /* Options of the next picture; two that look the same need ids of their own. */
 char *
-eg_report_options(EgReport *r)
+eg_report_options(EgReport *r, int limit)
 {
 	static const char *const themes[] = {"light", "dark", "auto"};
 
-	return psprintf("{\"theme\": \"%s\", \"width\": 600, \"id\": \"p%d\"}", themes[r->theme],
-					++r->npictures);
+	return psprintf("{\"theme\": \"%s\", \"width\": 600, \"id\": \"p%d\"%s}", themes[r->theme],
+					++r->npictures, limit > 0 ? psprintf(", \"limit\": %d", limit) : "");
 }
 
-/* A picture that a function of model, source and options draws. */
 void
-eg_report_picture(EgReport *r, const char *call, const char *caption)
+eg_report_picture(EgReport *r, const char *function, int with, const EgArg *more,
+				  const char *caption)
 {
-	const char *args[5] = {r->reference, r->source, eg_report_options(r), r->target, r->class};
+	const EgArg own[] = {{"model", r->reference}, {"options", NULL},
+	{"source", r->source}, {"target", r->target}, {"class", r->class}};
+	const bool	used[] = {true, true, (with & EG_WITH_SOURCE) != 0, (with & EG_WITH_TARGET) != 0,
+		(with & EG_WITH_CLASS) != 0};
+	EgArg		args[16] = {{NULL}};
+	EgQuestion	q = {.function = function, .call = args};
 	char	   *svg;
+	int			n = 0;
+	int			i;
 
-	CHECK_FOR_INTERRUPTS();
-	svg = eg_ask_text(eg_report_function(r, call), lengthof(args), args);
+	for (; more && more->name; more++)
+		args[n++] = *more;
+	for (i = 0; i < lengthof(own); i++)
+	{
+		if (!used[i] || eg_arg_find(args, own[i].name))
+			continue;
+		args[n] = own[i];
+		if (strcmp(own[i].name, "options") == 0)
+			args[n].value = eg_report_options(r, 0);
+		n++;
+	}
+	svg = eg_report_text(r, &q);
 	if (svg)
 		eg_page_figure(&r->page, svg, caption);
 }
@@ -276,7 +304,8 @@ put_card(EgReport *r)
 {
 	EgVersionLine *line = NULL;
 	ListCell   *cell;
-	const char *args[1] = {r->reference};
+	EgQuestion	card = {.function = "engage_describe",
+		.call = EG_ARGS({"model", r->reference})};
 	char	   *rows = eg_jsonb_text(r->version->data, "rows_train");
 	char	   *test = eg_jsonb_text(r->version->data, "rows_test");
 
@@ -310,7 +339,7 @@ put_card(EgReport *r)
 	eg_page_fact(&r->page, "Owner", eg_models_owner_name(r->version->model_id));
 	eg_page_facts_end(&r->page);
 	eg_page_preformatted(&r->page, "The whole card, as engage_describe() gives it",
-						 eg_ask_text(eg_report_function(r, "engage_describe($1)"), 1, args));
+						 eg_report_text(r, &card));
 }
 
 static void
@@ -364,7 +393,6 @@ engage_report(PG_FUNCTION_ARGS)
 	r->lines = eg_models_version_lines(r->version->model_id);
 	r->reference = psprintf("%s@%s", r->version->model, r->number);
 	r->compiled = eg_cache_get(r->version->id, CurrentMemoryContext);
-	r->schema = quote_identifier(get_namespace_name(get_func_namespace(fcinfo->flinfo->fn_oid)));
 	if (r->target == NULL)
 		r->target = r->compiled->parts[0]->schema->target;
 	r->source = !PG_ARGISNULL(1) ? text_to_cstring(PG_GETARG_TEXT_PP(1)) :

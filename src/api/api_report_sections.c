@@ -18,7 +18,6 @@
 
 #include "api/report.h"
 #include "eval/metrics.h"
-#include "store/ask.h"
 #include "store/registry.h"
 #include "store/source.h"
 
@@ -89,9 +88,10 @@ interval_text(const Jsonb *intervals, const char *metric)
 void
 eg_report_metrics(EgReport *r, bool held_out)
 {
-	const char *args[3] = {r->reference, r->source, r->target};
-	Jsonb	   *metrics = eg_ask_jsonb(
-		eg_report_function(r, "engage_evaluate($1, $2, target => $3, intervals => 0.95)"), 3, args);
+	EgQuestion	q = {.function = "engage_evaluate",
+		.call = EG_ARGS({"model", r->reference}, {"source", r->source}, {"target", r->target},
+						{"intervals", "0.95"})};
+	Jsonb	   *metrics = eg_report_jsonb(r, &q);
 	char	   *text = eg_jsonb_text(metrics, "intervals");
 	Jsonb *intervals =
 		text ? DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(text))) : NULL;
@@ -156,29 +156,27 @@ eg_report_quality(EgReport *r)
 
 	if (task == EG_BINARY || (task == EG_MULTICLASS && r->class))
 	{
-		eg_report_picture(r, "engage_plot_roc($1, $2, $3::jsonb, target => $4, class => $5)",
+		eg_report_picture(r, "engage_plot_roc", EG_WITH_TRUTH | EG_WITH_CLASS, NULL,
 						  "The share of true cases found (up) against the share of false alarms "
 						  "(right), for every threshold. The diagonal is chance.");
-		eg_report_picture(
-			r, "engage_plot_pr($1, $2, $3::jsonb, target => $4, class => $5)",
-			"Of those the model points at, how many are true cases (up), when it finds "
+		eg_report_picture(r, "engage_plot_pr", EG_WITH_TRUTH | EG_WITH_CLASS, NULL,
+						  "Of those the model points at, how many are true cases (up), when it finds "
 			"this share of them (right).");
-		eg_report_picture(r,
-						  "engage_plot_calibration($1, $2, $3::jsonb, target => $4, class => $5)",
+		eg_report_picture(r, "engage_plot_calibration", EG_WITH_TRUTH | EG_WITH_CLASS, NULL,
 						  "Where the line lies on the diagonal, a probability of 30 % means three "
 						  "in ten.");
-		eg_report_picture(r, "engage_plot_lift($1, $2, $3::jsonb, target => $4, class => $5)",
+		eg_report_picture(r, "engage_plot_lift", EG_WITH_TRUTH | EG_WITH_CLASS, NULL,
 						  "How much richer in true cases each tenth of the rows is, best scores "
 						  "first.");
-		eg_report_picture(r, "engage_plot_scores($1, $2, $3::jsonb, target => $4, class => $5)",
+		eg_report_picture(r, "engage_plot_scores", EG_WITH_TRUTH | EG_WITH_CLASS, NULL,
 						  "Scores of true cases and of the others. The less they overlap, the "
 						  "better.");
 	}
 	if (task == EG_BINARY || task == EG_MULTICLASS)
-		eg_report_picture(r, "engage_plot_confusion($1, $2, $3::jsonb, target => $4)",
+		eg_report_picture(r, "engage_plot_confusion", EG_WITH_TRUTH, NULL,
 						  "Rows by their true class and the predicted one.");
 	if (task == EG_REGRESSION || task == EG_COUNT)
-		eg_report_picture(r, "engage_plot_fit($1, $2, $3::jsonb, target => $4)",
+		eg_report_picture(r, "engage_plot_fit", EG_WITH_TRUTH, NULL,
 						  "Each dot is a row. On the diagonal prediction and truth agree.");
 	put_metric_table(r);
 }
@@ -192,11 +190,14 @@ eg_report_quality(EgReport *r)
 static char **
 strongest(EgReport *r, int n, int *found)
 {
-	const char *args[3] = {r->reference, r->source, psprintf("%d", n)};
-	Jsonb	   *names = eg_ask_jsonb(
-		psprintf("SELECT pg_catalog.jsonb_agg(feature ORDER BY rank) FROM "
-				 "%s.engage_importance($1, $2, method => 'shap', sample => 1000) "
-				 "WHERE rank <= $3::int AND importance > 0", r->schema), 3, args);
+	const char *args[1] = {psprintf("%d", n)};
+	EgQuestion	q = {"SELECT pg_catalog.jsonb_agg(i.feature ORDER BY i.rank) FROM " EG_ROWS " AS i "
+		"WHERE i.rank OPERATOR(pg_catalog.<=) $1::pg_catalog.int4 "
+		"AND i.importance OPERATOR(pg_catalog.>) 0::pg_catalog.float8", lengthof(args), args,
+		"engage_importance",
+		EG_ARGS({"model", r->reference}, {"source", r->source}, {"method", "shap"},
+				{"sample", "1000"})};
+	Jsonb	   *names = eg_report_jsonb(r, &q);
 	char	  **list = palloc(sizeof(char *) * n);
 	int			i;
 
@@ -225,8 +226,8 @@ eg_report_drivers(EgReport *r)
 	eg_page_section(&r->page, "What drives it?",
 					"Contributions say how far a feature moves a prediction away from the mean "
 					"prediction. They describe the model, not causes in the world.");
-	eg_report_picture(r, psprintf("engage_plot_importance($1, $2, pg_catalog.jsonb_set($3::jsonb, "
-								  "'{limit}', '%d'), method => 'shap', class => $5)", r->top),
+	eg_report_picture(r, "engage_plot_importance", EG_WITH_SOURCE | EG_WITH_CLASS,
+					  EG_ARGS({"options", eg_report_options(r, r->top)}, {"method", "shap"}),
 					  "Mean size of the contributions of each feature.");
 	if (!one_class)
 	{
@@ -235,14 +236,14 @@ eg_report_drivers(EgReport *r)
 						  "class this page shows those to one class.");
 		return;
 	}
-	eg_report_picture(r, psprintf("engage_plot_shap($1, $2, pg_catalog.jsonb_set($3::jsonb, "
-								  "'{limit}', '%d'), class => $5)", r->top),
+	eg_report_picture(r, "engage_plot_shap", EG_WITH_SOURCE | EG_WITH_CLASS,
+					  EG_ARGS({"options", eg_report_options(r, r->top)}),
 					  "Each dot is a row: how far right, how much the feature raises its "
 					  "prediction; the colour is the feature's value.");
 	names = strongest(r, 4, &n);
 	for (i = 0; i < n; i++)
-		eg_report_picture(r, psprintf("engage_plot_dependence($1, $2, %s, $3::jsonb, "
-									  "class => $5)", quote_literal_cstr(names[i])),
+		eg_report_picture(r, "engage_plot_dependence", EG_WITH_SOURCE | EG_WITH_CLASS,
+						  EG_ARGS({"feature", names[i]}),
 						  "Mean prediction if every row had this value, all else as it is.");
 }
 
@@ -255,32 +256,37 @@ eg_report_drivers(EgReport *r)
 static Jsonb *
 example_rows(EgReport *r)
 {
-	const char *args[2] = {r->reference, psprintf("%d", r->examples)};
+	const char *args[3] = {r->reference, psprintf("%d", r->examples), r->key};
 	char	   *relation;
-	const char *key = r->key ? psprintf("s.row -> %s", quote_literal_cstr(r->key)) : "NULL";
+	EgQuestion	q = {NULL, lengthof(args), args};
 
-	return eg_ask_jsonb(
-		psprintf("SELECT pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object('key', %s, 'score', "
-				 "s.score, 'row', s.row) ORDER BY s.score DESC, s.row::text) FROM ("
-				 "SELECT pg_catalog.to_jsonb(c) AS row, %s.engage_predict($1, c) AS score FROM "
-				 "(%s) AS c ORDER BY 2 DESC, 1 LIMIT $2::int) AS s",
-				 key, r->schema, eg_source_query(r->source, &relation)), 2, args);
+	q.sql = psprintf(
+		"SELECT pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object("
+		"'key', s.row OPERATOR(pg_catalog.->) $3, 'score', s.score, 'row', s.row) "
+		"ORDER BY s.score DESC, s.row::pg_catalog.text) FROM ("
+		"SELECT pg_catalog.to_jsonb(c.*) AS row, engage.predict($1, c.*) AS score FROM "
+		"(%s) AS c ORDER BY 2 DESC, 1 LIMIT $2::pg_catalog.int8) AS s",
+		eg_source_query(r->source, &relation));
+	return eg_report_jsonb(r, &q);
 }
 
 /* What would change the prediction, as a sentence; NULL when there is nothing to say. */
 static char *
 counterfactual_text(EgReport *r, const char *row)
 {
-	const char *args[2] = {r->reference, row};
+	EgQuestion	q = {"SELECT 'It would be '::pg_catalog.text OPERATOR(pg_catalog.||) "
+		"pg_catalog.to_char(pg_catalog.min(c.score_after), 'FM0.00') OPERATOR(pg_catalog.||) "
+		"' with '::pg_catalog.text OPERATOR(pg_catalog.||) pg_catalog.string_agg("
+		"c.feature OPERATOR(pg_catalog.||) ' '::pg_catalog.text OPERATOR(pg_catalog.||) c.to_value "
+		"OPERATOR(pg_catalog.||) coalesce(' instead of '::pg_catalog.text "
+		"OPERATOR(pg_catalog.||) c.from_value, ''::pg_catalog.text), "
+		"', '::pg_catalog.text) OPERATOR(pg_catalog.||) '.'::pg_catalog.text FROM " EG_ROWS " AS c "
+		"WHERE c.answer OPERATOR(pg_catalog.=) 1", 0, NULL, "engage_counterfactual",
+		EG_ARGS({"model", r->reference}, {"row", row}, {"n", "1"})};
 
 	if (r->compiled->task != EG_BINARY || r->compiled->parts[0]->baseline == NULL)
 		return NULL;
-	return eg_ask_text(
-		psprintf("SELECT 'It would be ' || pg_catalog.to_char(pg_catalog.min(score_after), "
-				 "'FM0.00') || ' with ' || pg_catalog.string_agg(feature || ' ' || to_value || "
-				 "coalesce(' instead of ' || from_value, ''), ', ') || '.' FROM "
-				 "%s.engage_counterfactual($1, $2::jsonb, n => 1) WHERE answer = 1", r->schema),
-		2, args);
+	return eg_report_text(r, &q);
 }
 
 static void
@@ -289,7 +295,11 @@ put_example(EgReport *r, const Jsonb *example, int number)
 	char	   *key = eg_jsonb_text(example, "key");
 	char	   *row = eg_jsonb_text(example, "row");
 	double		score = NAN;
-	const char *args[3] = {r->reference, row, eg_report_options(r)};
+	EgQuestion	reasons = {.function = "engage_why",
+		.call = EG_ARGS({"model", r->reference}, {"row", row})};
+	EgQuestion	picture = {.function = "engage_plot_waterfall",
+		.call = EG_ARGS({"model", r->reference}, {"row", row},
+						{"options", eg_report_options(r, 0)})};
 	char	   *why;
 	char	   *change;
 	char	   *svg;
@@ -299,14 +309,13 @@ put_example(EgReport *r, const Jsonb *example, int number)
 	eg_page_pair_begin(&r->page);
 	eg_page_heading(&r->page, key ? psprintf("%s %s: %s", r->key, key, eg_report_number(score)) :
 					psprintf("Row %d: %s", number, eg_report_number(score)));
-	why = eg_ask_text(eg_report_function(r, "engage_why($1, $2::jsonb)"), 2, args);
+	why = eg_report_text(r, &reasons);
 	if (why)
 		eg_page_paragraph(&r->page, why);
 	change = counterfactual_text(r, row);
 	if (change)
 		eg_page_paragraph(&r->page, change);
-	svg = eg_ask_text(eg_report_function(r, "engage_plot_waterfall($1, $2::jsonb, $3::jsonb)"), 3,
-					  args);
+	svg = eg_report_text(r, &picture);
 	eg_page_pair_next(&r->page);
 	if (svg)
 		eg_page_figure(&r->page, svg, NULL);
@@ -347,19 +356,19 @@ eg_report_examples(EgReport *r)
 void
 eg_report_history(EgReport *r)
 {
-	const char *args[1] = {r->reference};
+	const char *args[1] = {r->version->model};
 	bool		curve = eg_jsonb_text(r->version->data, "history") != NULL;
-	bool		tuned = eg_ask_text("SELECT 'yes'::text FROM engage.trials WHERE model = "
-									"pg_catalog.split_part($1, '@', 1) LIMIT 1", 1, args) != NULL;
+	bool		tuned = eg_ask_text("SELECT t.model FROM engage.trials AS t "
+									"WHERE t.model OPERATOR(pg_catalog.=) $1 LIMIT 1", 1, args) != NULL;
 
 	if (!curve && !tuned)
 		return;
 	eg_page_section(&r->page, "How it learned", NULL);
 	if (curve)
-		eg_report_picture(r, "engage_plot_learning($1, $3::jsonb)",
+		eg_report_picture(r, "engage_plot_learning", 0, NULL,
 						  "The metric after each round, on the rows learned from and on those kept "
 						  "for validation.");
 	if (tuned)
-		eg_report_picture(r, "engage_plot_tuning(pg_catalog.split_part($1, '@', 1), $3::jsonb)",
+		eg_report_picture(r, "engage_plot_tuning", 0, EG_ARGS({"model", r->version->model}),
 						  "The trials of engage_tune, and the best so far.");
 }

@@ -13,7 +13,6 @@
 #include "utils/jsonb.h"
 
 #include "api/report.h"
-#include "store/ask.h"
 #include "store/registry.h"
 
 #define MOST_SEGMENTS	50		/* in tables */
@@ -70,9 +69,9 @@ eg_report_findings(EgReport *r)
 /* A table of a query that gives an array of arrays of texts; nothing when it gives none. */
 static void
 put_table(EgReport *r, const char *caption, int ncolumns, const char *const *names,
-		  const bool *numeric, const char *sql, const char *const *args, int nargs)
+		  const bool *numeric, const EgQuestion *q)
 {
-	Jsonb	   *rows = eg_ask_jsonb(sql, nargs, args);
+	Jsonb	   *rows = eg_report_jsonb(r, q);
 	const char **cells;
 	int			n;
 	int			i,
@@ -103,14 +102,16 @@ put_sizes(EgReport *r)
 	static const char *const names[] = {"Segment", "Name", "Rows", "Share", "What it is like",
 										"Strategy", "Typical member"};
 	static const bool numeric[] = {true, false, true, true, false, false, false};
-	const char *args[3] = {r->reference, r->source, r->key};
+	const char *args[1] = {psprintf("%d", MOST_SEGMENTS)};
+	EgQuestion	q = {"SELECT pg_catalog.jsonb_agg(pg_catalog.jsonb_build_array("
+		"s.segment::pg_catalog.text, s.name, s.rows::pg_catalog.text, "
+		"pg_catalog.to_char(100::pg_catalog.float8 OPERATOR(pg_catalog.*) s.share, 'FM990.0') "
+		"OPERATOR(pg_catalog.||) ' %'::pg_catalog.text, "
+		"s.suggestion, s.strategy, s.typical_key)) FROM (SELECT * FROM " EG_ROWS
+		" LIMIT $1::pg_catalog.int8) AS s", lengthof(args), args, "engage_segments",
+		EG_ARGS({"model", r->reference}, {"source", r->source}, {"key", r->key})};
 
-	put_table(r, "Segments, the largest at training first", lengthof(names), names, numeric,
-			  psprintf("SELECT pg_catalog.jsonb_agg(pg_catalog.jsonb_build_array(s.segment::text, "
-					   "s.name, s.rows::text, pg_catalog.to_char(100 * s.share, 'FM990.0') || ' %%', "
-					   "s.suggestion, s.strategy, s.typical_key)) FROM (SELECT * FROM "
-					   "%s.engage_segments($1, $2, key => $3) LIMIT %d) s", r->schema,
-					   MOST_SEGMENTS), args, lengthof(args));
+	put_table(r, "Segments, the largest at training first", lengthof(names), names, numeric, &q);
 }
 
 static void
@@ -119,18 +120,21 @@ put_profile(EgReport *r)
 	static const char *const names[] = {"Segment", "Name", "Feature", "Value", "Inside",
 										"All others", "Effect"};
 	static const bool numeric[] = {true, false, false, false, true, true, true};
-	const char *args[2] = {r->reference, r->source};
-	const char *number = "CASE WHEN p.value IS NULL THEN pg_catalog.round(p.%s::numeric, 2)::text "
-		"ELSE pg_catalog.to_char(100 * p.%s, 'FM990') || ' %%' END";
+	const char *number = "CASE WHEN p.value IS NULL "
+		"THEN pg_catalog.round(p.%1$s::pg_catalog.numeric, 2)::pg_catalog.text "
+		"ELSE pg_catalog.to_char(100::pg_catalog.float8 OPERATOR(pg_catalog.*) p.%1$s, 'FM990') "
+		"OPERATOR(pg_catalog.||) ' %%'::pg_catalog.text END";
+	const char *args[1] = {psprintf("%d", 3 * MOST_SEGMENTS)};
+	EgQuestion	q = {NULL, lengthof(args), args, "engage_profile",
+		EG_ARGS({"model", r->reference}, {"source", r->source}, {"top", "3"})};
 
+	q.sql = psprintf("SELECT pg_catalog.jsonb_agg(pg_catalog.jsonb_build_array("
+					 "p.segment::pg_catalog.text, p.name, p.feature, p.value, %s, %s, "
+					 "pg_catalog.to_char(p.effect, 'FMSG990.00'))) FROM (SELECT * FROM " EG_ROWS
+					 " LIMIT $1::pg_catalog.int8) AS p", psprintf(number, "inside"),
+					 psprintf(number, "outside"));
 	put_table(r, "What sets each segment apart, the strongest first", lengthof(names), names,
-			  numeric,
-			  psprintf("SELECT pg_catalog.jsonb_agg(pg_catalog.jsonb_build_array(p.segment::text, "
-					   "p.name, p.feature, p.value, %s, %s, "
-					   "pg_catalog.to_char(p.effect, 'FMSG990.00'))) FROM (SELECT * FROM "
-					   "%s.engage_profile($1, $2, top => 3) LIMIT %d) p",
-					   psprintf(number, "inside", "inside"), psprintf(number, "outside", "outside"),
-					   r->schema, 3 * MOST_SEGMENTS), args, lengthof(args));
+			  numeric, &q);
 }
 
 void
@@ -148,20 +152,20 @@ eg_report_segments(EgReport *r)
 	eg_page_section(&r->page, "How they lie", NULL);
 	if (stored)
 	{
-		eg_report_picture(r, "engage_plot_segments($1, $2, $3::jsonb)",
+		eg_report_picture(r, "engage_plot_segments", EG_WITH_SOURCE, NULL,
 						  "Each dot is a row of a sample, in the plane in which the rows of the "
 						  "training differ most. Segments that overlap here need not overlap in "
 						  "truth.");
-		eg_report_picture(r, "engage_plot_silhouette($1, $2, $3::jsonb)",
+		eg_report_picture(r, "engage_plot_silhouette", EG_WITH_SOURCE, NULL,
 						  "Near 1 a row lies well in its segment, near 0 between two, below 0 "
 						  "nearer to another one.");
 	}
 	if (r->version->metrics && eg_jsonb_text(r->version->metrics, "curve"))
-		eg_report_picture(r, "engage_plot_elbow($1, $3::jsonb)",
+		eg_report_picture(r, "engage_plot_elbow", 0, NULL,
 						  "What the training saw at each number of segments, and the one that it "
 						  "chose.");
 	if (strcmp(r->compiled->parts[0]->algorithm->name, "hdbscan") == 0)
-		eg_report_picture(r, "engage_plot_condensed_tree($1, $3::jsonb)",
+		eg_report_picture(r, "engage_plot_condensed_tree", 0, NULL,
 						  "To the right the density that counts as one cluster grows; heights are "
 						  "rows. The outlined clusters were selected.");
 }
@@ -170,21 +174,21 @@ void
 eg_report_anomalies(EgReport *r)
 {
 	eg_page_section(&r->page, "How strange are the rows?", NULL);
-	eg_report_picture(r, "engage_plot_anomaly($1, $2, $3::jsonb, "
-					  "target => coalesce($4, ''))",
+	eg_report_picture(r, "engage_plot_anomaly", EG_WITH_SOURCE,
+					  EG_ARGS({"target", r->target ? r->target : ""}),
 					  "Rows by their score. From the dashed threshold on a row is called an "
 					  "anomaly; the axis of the rows is logarithmic.");
 	if (eg_report_has_truth(r))
 	{
-		eg_report_picture(r, "engage_plot_roc($1, $2, $3::jsonb, target => $4)",
+		eg_report_picture(r, "engage_plot_roc", EG_WITH_TRUTH, NULL,
 						  "The share of true anomalies found (up) against the share of false "
 						  "alarms (right), for every threshold. The diagonal is chance.");
-		eg_report_picture(r, "engage_plot_pr($1, $2, $3::jsonb, target => $4)",
+		eg_report_picture(r, "engage_plot_pr", EG_WITH_TRUTH, NULL,
 						  "Of those the model points at, how many are true anomalies (up), when it "
 						  "finds this share of them (right).");
 	}
 	if (strcmp(r->compiled->parts[0]->algorithm->name, "hdbscan") == 0)
-		eg_report_picture(r, "engage_plot_condensed_tree($1, $3::jsonb)",
+		eg_report_picture(r, "engage_plot_condensed_tree", 0, NULL,
 						  "To the right the density that counts as one cluster grows; heights are "
 						  "rows. What leaves early is strange.");
 }

@@ -18,7 +18,6 @@
 #include "utils/jsonb.h"
 
 #include "api/report.h"
-#include "store/ask.h"
 #include "store/check.h"
 #include "store/monitor.h"
 #include "store/registry.h"
@@ -28,10 +27,13 @@
 typedef struct Wanted
 {
 	EgReport   *r;
-	const char *call;
-	const char *subject;		/* $1: model, version or experiment */
-	const char *source;			/* $2 */
-	const char *period;			/* $4, or NULL */
+	const char *function;
+	const char *subject_name;	/* of the argument: model or name */
+	const char *subject;		/* model, version or experiment */
+	const char *source_name;	/* of the argument: source or outcomes */
+	const char *source;
+	const char *more_name;		/* of a further argument, or NULL */
+	const char *more;
 	const EgText *text;			/* of a source of the monitor; NULL: given by the reader */
 	char	   *svg;
 } Wanted;
@@ -40,9 +42,11 @@ static void
 draw(void *arg)
 {
 	Wanted	   *w = arg;
-	const char *args[4] = {w->subject, w->source, eg_report_options(w->r), w->period};
+	EgQuestion	q = {.function = w->function,
+		.call = EG_ARGS({w->subject_name, w->subject}, {w->source_name, w->source},
+						{"options", eg_report_options(w->r, 0)}, {w->more_name, w->more})};
 
-	w->svg = eg_ask_text(eg_report_function(w->r, w->call), lengthof(args), args);
+	w->svg = eg_report_text(w->r, &q);
 }
 
 static void
@@ -106,11 +110,15 @@ period_of(const EgReport *r)
 {
 	const char *args[1] = {r->version->model};
 
-	return eg_ask_text("SELECT CASE WHEN l.span < interval '15 days' THEN 'day' "
-					   "WHEN l.span < interval '1 year' THEN 'week' "
-					   "WHEN l.span IS NOT NULL THEN 'month' END "
-					   "FROM (SELECT pg_catalog.max(scored_at) - pg_catalog.min(scored_at) AS span "
-					   "FROM engage.predictions WHERE model = $1) AS l", 1, args);
+	return eg_ask_text("SELECT CASE"
+					   " WHEN l.span OPERATOR(pg_catalog.<) '15 days'::pg_catalog.interval"
+					   " THEN 'day'::pg_catalog.text"
+					   " WHEN l.span OPERATOR(pg_catalog.<) '1 year'::pg_catalog.interval"
+					   " THEN 'week'::pg_catalog.text"
+					   " WHEN l.span IS NOT NULL THEN 'month'::pg_catalog.text END"
+					   " FROM (SELECT pg_catalog.max(p.scored_at) OPERATOR(pg_catalog.-)"
+					   " pg_catalog.min(p.scored_at) AS span FROM engage.predictions AS p"
+					   " WHERE p.model OPERATOR(pg_catalog.=) $1) AS l", 1, args);
 }
 
 /* Is there a loss of a single row by which arms are compared? */
@@ -124,10 +132,11 @@ void
 eg_report_watch(EgReport *r, bool given)
 {
 	EgMonitor  *w = eg_monitor_get(r->version->model_id, r->version->model);
-	Wanted		drift = {r, "engage_plot_drift($1, $2, $3::jsonb)", r->reference, r->current};
-	Wanted		performance = {r, "engage_plot_performance($1, $2, $3::jsonb, period => $4)",
-		r->version->model, r->outcomes, period_of(r)};
-	Wanted		experiment = {r, "engage_plot_experiment($1, $2, $3::jsonb, measure => 'loss')"};
+	Wanted		drift = {r, "engage_plot_drift", "model", r->reference, "source", r->current};
+	Wanted		performance = {r, "engage_plot_performance", "model", r->version->model, "outcomes",
+		r->outcomes, "period", period_of(r)};
+	Wanted		experiment = {r, "engage_plot_experiment", "name", NULL, "outcomes", NULL,
+		"measure", "loss"};
 	const char *args[1] = {r->version->model};
 	char	   *outcomes;
 
@@ -150,12 +159,13 @@ eg_report_watch(EgReport *r, bool given)
 	}
 	if (performance.source && has_loss(r->compiled->task))
 	{
-		experiment.subject = eg_ask_text("SELECT experiment FROM engage.experiments "
-										 "WHERE model = $1 AND running", 1, args);
+		experiment.subject = eg_ask_text("SELECT e.experiment FROM engage.experiments AS e"
+										 " WHERE e.model OPERATOR(pg_catalog.=) $1 AND e.running",
+										 1, args);
 		experiment.source = performance.source;
 		experiment.text = performance.text;
 	}
-	if (performance.period == NULL)
+	if (performance.more == NULL)
 		performance.source = NULL;
 	if (drift.source == NULL && performance.source == NULL)
 		return;
@@ -165,9 +175,11 @@ eg_report_watch(EgReport *r, bool given)
 	if (drift.source)
 		put(&drift, "How far features and scores have moved away from those of the training.");
 	if (performance.source)
-		put(&performance, "Scores that were logged, measured by the outcomes that are known since; of every "
+		put(&performance,
+			"Scores that were logged, measured by the outcomes that are known since; of every "
 			"version that answered.");
 	if (experiment.subject && performance.source)
-		put(&experiment, "The running experiment: how large the errors of each version are on its own "
+		put(&experiment,
+			"The running experiment: how large the errors of each version are on its own "
 			"customers, against the first.");
 }

@@ -17,7 +17,6 @@
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/json.h"
-#include "utils/lsyscache.h"
 
 #include "api/monitor.h"
 #include "api/recipe.h"
@@ -55,7 +54,6 @@ eg_cause_json(const EgCheckLine *cause, const char *more)
 
 typedef struct Retraining
 {
-	Oid			functions;
 	const EgModelRow *m;
 	const EgVersionRow *v;
 	const char *deploy;
@@ -71,7 +69,7 @@ retrain(void *arg)
 	StringInfoData more;
 	char	   *comparison;
 
-	r->made = eg_ask_retrain(r->functions, r->m->name, r->deploy);
+	r->made = eg_ask_retrain(r->m->name, r->deploy);
 	made = eg_models_version_by_id(eg_models_find_version(r->m, r->made.version));
 	comparison = eg_jsonb_text(made->data, "comparison");
 	initStringInfo(&more);
@@ -85,10 +83,10 @@ retrain(void *arg)
 }
 
 char *
-eg_retrain_because(Oid functions, const EgModelRow *m, const EgVersionRow *v, const char *deploy,
+eg_retrain_because(const EgModelRow *m, const EgVersionRow *v, const char *deploy,
 				   const EgCheckLine *cause, EgRetrained *made, EgCheckLine *failed)
 {
-	Retraining	r = {functions, m, v, deploy, cause};
+	Retraining	r = {m, v, deploy, cause};
 	char	   *problem = eg_attempt(retrain, &r);
 	StringInfoData more;
 
@@ -148,11 +146,10 @@ condition(Decision *d, const char *name, double value, double threshold, bool ho
 
 /* The recipe's source, read with its author's rights. */
 static EgAsked
-recipe_source(const EgVersionRow *v, Oid functions)
+recipe_source(const EgVersionRow *v)
 {
 	EgAsked		a = {0};
 
-	a.functions = functions;
 	a.text = eg_recipe_text(v);
 	a.source = eg_jsonb_text(v->recipe, "source");
 	a.model = psprintf("%s@%s", v->model, eg_version_text(v));
@@ -166,10 +163,10 @@ recipe_source(const EgVersionRow *v, Oid functions)
 }
 
 static void
-decide_drift(Decision *d, FunctionCallInfo fcinfo, const EgVersionRow *v, Oid functions)
+decide_drift(Decision *d, FunctionCallInfo fcinfo, const EgVersionRow *v)
 {
 	double		limit = PG_GETARG_FLOAT8(ARG_DRIFT);
-	EgAsked		a = recipe_source(v, functions);
+	EgAsked		a = recipe_source(v);
 	EgMonitor  *w = eg_monitor_get(v->model_id, v->model);
 	EgDriftFacts f;
 
@@ -202,7 +199,7 @@ decide_drift(Decision *d, FunctionCallInfo fcinfo, const EgVersionRow *v, Oid fu
 }
 
 static void
-decide(Decision *d, FunctionCallInfo fcinfo, const EgVersionRow *v, Oid functions)
+decide(Decision *d, FunctionCallInfo fcinfo, const EgVersionRow *v)
 {
 	if (PG_ARGISNULL(ARG_DRIFT) && PG_ARGISNULL(ARG_AGE) && PG_ARGISNULL(ARG_ROWS))
 		ereport(ERROR,
@@ -222,7 +219,7 @@ decide(Decision *d, FunctionCallInfo fcinfo, const EgVersionRow *v, Oid function
 	if (!PG_ARGISNULL(ARG_ROWS) && d->cause.name == NULL)
 	{
 		int64		limit = PG_GETARG_INT64(ARG_ROWS);
-		EgAsked		a = recipe_source(v, functions);
+		EgAsked		a = recipe_source(v);
 		double		then = 0;
 		double		rows;
 
@@ -238,7 +235,7 @@ decide(Decision *d, FunctionCallInfo fcinfo, const EgVersionRow *v, Oid function
 						   rows >= limit ? "at least" : "fewer than", (long long) limit));
 	}
 	if (!PG_ARGISNULL(ARG_DRIFT) && d->cause.name == NULL)
-		decide_drift(d, fcinfo, v, functions);
+		decide_drift(d, fcinfo, v);
 }
 
 /*
@@ -248,7 +245,6 @@ decide(Decision *d, FunctionCallInfo fcinfo, const EgVersionRow *v, Oid function
 Datum
 engage_retrain_if(PG_FUNCTION_ARGS)
 {
-	Oid			functions = get_func_namespace(fcinfo->flinfo->fn_oid);
 	Decision	d = {{0}};
 	EgModelRow *m;
 	EgVersionRow *v;
@@ -275,11 +271,11 @@ engage_retrain_if(PG_FUNCTION_ARGS)
 	else
 	{
 		v = eg_models_version(m->name, EG_PRIV_MANAGE);
-		decide(&d, fcinfo, v, functions);
+		decide(&d, fcinfo, v);
 		reason = d.found.data;
 		if (d.cause.name)
 		{
-			char	   *problem = eg_retrain_because(functions, m, v, deploy, &d.cause, &made,
+			char	   *problem = eg_retrain_because(m, v, deploy, &d.cause, &made,
 													 &failed);
 
 			reason = problem ? psprintf("%s; retraining failed: %s", d.cause.message, problem) :

@@ -4,10 +4,15 @@
  *	  engage_schedule() and what belongs to it: checks and retrainings by the
  *	  clock.
  *
+ * A command is kept as text and bound to a function when it runs, years later
+ * and with the scheduler's search_path.  So it calls a twin in schema engage,
+ * of which there is one, and its literals cannot be anything else's.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
+#include "catalog/pg_type.h"
 #include "commands/dbcommands.h"
 #include "fmgr.h"
 #include "miscadmin.h"
@@ -18,6 +23,7 @@
 
 #include "api/recipe.h"
 #include "api/result.h"
+#include "store/function.h"
 #include "store/registry.h"
 #include "store/schedule.h"
 
@@ -26,75 +32,139 @@ PG_FUNCTION_INFO_V1(engage_unschedule);
 PG_FUNCTION_INFO_V1(engage_schedule_sql);
 PG_FUNCTION_INFO_V1(engage_jobs);
 
-static const struct
+/* An action runs the function's twin in schema engage, whose calls nobody can plant or confuse. */
+typedef struct Action
 {
 	const char *name;
+	const char *twin;
 	const char *function;
-}			actions[] = {
-	{"check", "engage_check"},
-	{"retrain", "engage_retrain"},
-	{"retrain_if", "engage_retrain_if"},
-	{"log", "engage_log_predictions"},
+} Action;
+
+static const Action actions[] = {
+	{"check", "check", "engage_check"},
+	{"retrain", "retrain", "engage_retrain"},
+	{"retrain_if", "retrain_if", "engage_retrain_if"},
+	{"log", "log_predictions", "engage_log_predictions"},
 };
 
-static const char *
-action_function(const char *action)
+static const Action *
+find_action(const char *name)
 {
 	int			i;
 
 	for (i = 0; i < lengthof(actions); i++)
 	{
-		if (strcmp(action, actions[i].name) == 0)
-			return actions[i].function;
+		if (strcmp(name, actions[i].name) == 0)
+			return &actions[i];
 	}
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("action \"%s\" does not exist", eg_clip(action, 64)),
+			 errmsg("action \"%s\" does not exist", eg_clip(name, 64)),
 			 errhint("Known actions: check, retrain, retrain_if, log.")));
 	return NULL;				/* keep the compiler quiet */
 }
 
-/* A JSON value as a literal; its type is found by the function that gets it. */
+/* ----------
+ * Its arguments
+ * ----------
+ */
+
+/* What may be given besides the model, which is the first. */
 static char *
-literal(JsonbValue *v)
+known_arguments(const EgParameter *p, int n)
 {
+	StringInfoData list;
+	int			i;
+
+	initStringInfo(&list);
+	for (i = 1; i < n; i++)
+		appendStringInfo(&list, "%s%s", i > 1 ? ", " : "", p[i].name);
+	return list.data;
+}
+
+static const EgParameter *
+find_argument(const Action *action, const EgParameter *p, int n, const char *name)
+{
+	int			i;
+
+	for (i = 1; i < n; i++)
+	{
+		if (strcmp(p[i].name, name) == 0)
+			return &p[i];
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("action \"%s\" has no argument \"%s\"", action->name, eg_clip(name, 64)),
+			 n > 1 ? errhint("Its arguments are: %s.", known_arguments(p, n)) :
+			 errhint("It takes no arguments beside the model.")));
+	return NULL;				/* keep the compiler quiet */
+}
+
+static void
+check_required(const Action *action, const EgParameter *p, int n, const Jsonb *arguments)
+{
+	int			i;
+
+	for (i = 1; i < n; i++)
+	{
+		if (p[i].required && (arguments == NULL || eg_jsonb_text(arguments, p[i].name) == NULL))
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("action \"%s\" needs the argument \"%s\"", action->name, p[i].name),
+					 errhint("Its arguments are: %s.", known_arguments(p, n))));
+	}
+}
+
+/* A JSON value as a literal, which the type of the argument reads. */
+static char *
+literal(const JsonbValue *v, Oid type)
+{
+	char	   *text;
+	char		category;
+	bool		preferred;
+
+	get_type_category_preferred(type, &category, &preferred);
 	switch (v->type)
 	{
 		case jbvNull:
 			return "NULL";
 		case jbvBool:
-			return v->val.boolean ? "true" : "false";
+			if (category == TYPCATEGORY_BOOLEAN)
+				return v->val.boolean ? "true" : "false";
+			text = v->val.boolean ? "true" : "false";
+			break;
 		case jbvString:
-			return quote_literal_cstr(pnstrdup(v->val.string.val, v->val.string.len));
+			text = pnstrdup(v->val.string.val, v->val.string.len);
+			break;
 		case jbvNumeric:
-			return DatumGetCString(DirectFunctionCall1(numeric_out,
+			text = DatumGetCString(DirectFunctionCall1(numeric_out,
 													   NumericGetDatum(v->val.numeric)));
+			if (category == TYPCATEGORY_NUMERIC)
+				return text;
+			break;
 		default:
-			return quote_literal_cstr(JsonbToCString(NULL, v->val.binary.data,
-													 v->val.binary.len));
+			text = JsonbToCString(NULL, v->val.binary.data, v->val.binary.len);
+			break;
 	}
+	return quote_literal_cstr(text);
 }
 
-/* SELECT * FROM public.engage_retrain_if('churn', age => '30 days') */
+/* SELECT * FROM engage.retrain_if('churn', age => '30 days') */
 static char *
-make_command(Oid functions, const char *model, const char *action, const Jsonb *arguments)
+make_command(const char *model, const char *name, const Jsonb *arguments)
 {
+	const Action *action = find_action(name);
+	int			n;
+	EgParameter *parameters = eg_member_parameters(action->function, &n);
 	StringInfoData sql;
-	const char *separator = "";
 	JsonbIterator *it;
-	JsonbIteratorToken token;
 	JsonbValue	v;
 
 	initStringInfo(&sql);
-	appendStringInfo(&sql, "SELECT * FROM %s(",
-					 quote_qualified_identifier(get_namespace_name(functions),
-												action_function(action)));
+	appendStringInfo(&sql, "SELECT * FROM engage.%s(", action->twin);
 	if (model)
-	{
 		appendStringInfoString(&sql, quote_literal_cstr(model));
-		separator = ", ";
-	}
-	else if (strcmp(action, "check") != 0)
+	else if (strcmp(name, "check") != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("argument \"model\" must not be NULL"),
@@ -106,16 +176,17 @@ make_command(Oid functions, const char *model, const char *action, const Jsonb *
 	if (arguments)
 	{
 		it = JsonbIteratorInit((JsonbContainer *) &arguments->root);
-		token = JsonbIteratorNext(&it, &v, true);
-		while ((token = JsonbIteratorNext(&it, &v, true)) == WJB_KEY)
+		(void) JsonbIteratorNext(&it, &v, true);
+		while (JsonbIteratorNext(&it, &v, true) == WJB_KEY)
 		{
-			appendStringInfo(&sql, "%s%s => ", separator,
-							 quote_identifier(pnstrdup(v.val.string.val, v.val.string.len)));
+			char	   *key = pnstrdup(v.val.string.val, v.val.string.len);
+			const EgParameter *p = find_argument(action, parameters, n, key);
+
 			(void) JsonbIteratorNext(&it, &v, true);
-			appendStringInfoString(&sql, literal(&v));
-			separator = ", ";
+			appendStringInfo(&sql, ", %s => %s", quote_identifier(key), literal(&v, p->type));
 		}
 	}
+	check_required(action, parameters, n, arguments);
 	appendStringInfoChar(&sql, ')');
 	return sql.data;
 }
@@ -128,8 +199,7 @@ command_of_call(FunctionCallInfo fcinfo, int action, int arguments, bool check)
 	Jsonb	   *json = PG_ARGISNULL(arguments) ? NULL : PG_GETARG_JSONB_P(arguments);
 	char	   *command;
 
-	command = make_command(get_func_namespace(fcinfo->flinfo->fn_oid), model,
-						   word ? word : "check", json);
+	command = make_command(model, word ? word : "check", json);
 	if (check && model)
 		(void) eg_models_get(model, false, EG_PRIV_MANAGE, false);
 	if (check)
@@ -180,7 +250,7 @@ engage_unschedule(PG_FUNCTION_ARGS)
 	PreventCommandIfReadOnly("engage_unschedule()");
 	PreventCommandIfParallelMode("engage_unschedule()");
 	if (action)
-		(void) action_function(action);
+		(void) find_action(action);
 	eg_cron_require("SELECT 1", "");
 	for (i = 0; i < lengthof(actions); i++)
 	{

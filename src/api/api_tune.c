@@ -56,7 +56,6 @@ typedef struct TuneCall
 	EgTuneSpec	spec;
 	const char *deploy;
 	double		min_improvement;
-	Oid			functions;		/* schema of engage_train() */
 	double		seconds;
 } TuneCall;
 
@@ -264,7 +263,6 @@ read_args(FunctionCallInfo fcinfo, TuneCall *c)
 	t->algorithm = s->space->algorithms[0];
 	check_call(c);
 	s->setting = setting_json(s);
-	c->functions = get_func_namespace(fcinfo->flinfo->fn_oid);
 }
 
 /*
@@ -319,7 +317,6 @@ train_winner(const TuneCall *c, const EgTuned *tuned)
 	const EgTrainSpec *t = &c->spec.cv.train;
 	EgTuneTraining train = {0};
 
-	train.functions = c->functions;
 	train.model = t->model;
 	train.source = t->source;
 	train.target = t->target;

@@ -49,8 +49,6 @@ engage_velocity_track(PG_FUNCTION_ARGS)
 	spec.column[2] = eg_arg_text(fcinfo, 4);
 	spec.column[3] = eg_arg_text(fcinfo, 5);
 	spec.column[4] = eg_arg_text(fcinfo, 6);
-	spec.functions =
-		quote_identifier(get_namespace_name(get_func_namespace(fcinfo->flinfo->fn_oid)));
 	PreventCommandIfReadOnly("engage_velocity_track()");
 	PreventCommandIfParallelMode("engage_velocity_track()");
 	PG_RETURN_INT64(eg_velocity_track(&spec));
@@ -107,14 +105,14 @@ engage_velocity_with(PG_FUNCTION_ARGS)
 	return eg_velocity_row(fcinfo, &v);
 }
 
-/* engage_velocity_feed() returns trigger */
+/* engage.velocity_feed() returns trigger */
 Datum
 engage_velocity_feed(PG_FUNCTION_ARGS)
 {
 	if (!CALLED_AS_TRIGGER(fcinfo))
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("engage_velocity_feed() can only be called as a trigger")));
+				 errmsg("engage.velocity_feed() can only be called as a trigger")));
 	eg_velocity_feed((TriggerData *) fcinfo->context);
 	return PointerGetDatum(NULL);
 }

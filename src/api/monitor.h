@@ -24,7 +24,7 @@ extern List *eg_version_columns(const EgVersionRow *v);
  * an open alert "retraining" is resolved; else what failed, with that alert raised
  * in *failed (its name stays NULL when it went well).
  */
-extern char *eg_retrain_because(Oid functions, const EgModelRow *m, const EgVersionRow *v,
+extern char *eg_retrain_because(const EgModelRow *m, const EgVersionRow *v,
 								const char *deploy, const EgCheckLine *cause, EgRetrained *made,
 								EgCheckLine *failed);
 

@@ -9,6 +9,7 @@
 #define EG_API_REPORT_H
 
 #include "plot/page.h"
+#include "store/ask.h"
 #include "store/cache.h"
 #include "store/models.h"
 
@@ -34,20 +35,32 @@ typedef struct EgReport
 	char	   *number;			/* "1.2.0" */
 	char	   *reference;		/* 'churn@1.2.0' */
 	EgCompiled *compiled;
-	const char *schema;			/* of our functions, quoted */
 	char	   *source;
 	Jsonb	   *metrics;		/* of engage_evaluate() */
 	Jsonb	   *intervals;
 } EgReport;
 
-/* api_report.c: "SELECT schema.call" */
-extern char *eg_report_function(const EgReport *r, const char *call);
+/*
+ * api_report.c: what a function of engage says, or SQL over its rows, or SQL alone (ask.h).
+ * Whatever reads the report's source is asked in this way.
+ */
+extern char *eg_report_text(EgReport *r, const EgQuestion *q);
+extern Jsonb *eg_report_jsonb(EgReport *r, const EgQuestion *q);
 
-/* Options of the next picture, JSON; palloc'd. */
-extern char *eg_report_options(EgReport *r);
+/* Options of the next picture, JSON, palloc'd; limit: the most bars that it shows, 0: its own. */
+extern char *eg_report_options(EgReport *r, int limit);
 
-/* A picture by a call with $1 model, $2 source, $3 options, $4 target, $5 class. */
-extern void eg_report_picture(EgReport *r, const char *call, const char *caption);
+/*
+ * A picture by a function of model and options, and of what else of the report it is given;
+ * more: further arguments, or others than the report's, or NULL.
+ */
+#define EG_WITH_SOURCE		1
+#define EG_WITH_TARGET		2
+#define EG_WITH_CLASS		4
+#define EG_WITH_TRUTH		(EG_WITH_SOURCE | EG_WITH_TARGET)
+
+extern void eg_report_picture(EgReport *r, const char *function, int with, const EgArg *more,
+							  const char *caption);
 
 /* api_report_sections.c */
 extern const char *eg_report_main_metric(EgTask task);

@@ -54,6 +54,15 @@
 #define EG_IS_MERGE(node)				false
 #endif
 
+/* 16 gave all kinds of objects one function that looks at their rights */
+#if PG_VERSION_NUM >= 160000
+#define EG_FUNCTION_ACLCHECK(function, role) \
+	object_aclcheck(ProcedureRelationId, function, role, ACL_EXECUTE)
+#else
+#define EG_FUNCTION_ACLCHECK(function, role) \
+	pg_proc_aclcheck(function, role, ACL_EXECUTE)
+#endif
+
 /* 15 has one such function for each way to say the types of parameters */
 #if PG_VERSION_NUM >= 150000
 #define eg_parse_analyze(raw, sql, types, n)	parse_analyze_fixedparams(raw, sql, types, n, NULL)

@@ -26,12 +26,6 @@
  * ----------
  */
 
-static const char *
-schema_of(Oid functions)
-{
-	return quote_identifier(get_namespace_name(functions));
-}
-
 /* Numbers in a member that is an array of them. */
 static int
 json_numbers(const Jsonb *j, const char *member, double *values, int limit)
@@ -106,8 +100,7 @@ ask_facts(void *arg)
 	appendStringInfoString(&sql,
 						   "SELECT pg_catalog.jsonb_build_object('rows', pg_catalog.count(*)");
 	if (q->mean)
-		appendStringInfo(&sql, ", 'mean', pg_catalog.avg(%s.engage_predict($1, s))",
-						 schema_of(q->a->functions));
+		appendStringInfoString(&sql, ", 'mean', pg_catalog.avg(engage.predict($1, s.*))");
 	appendStringInfoString(&sql, ", 'present', ARRAY[");
 	foreach(lc, q->columns)
 		appendStringInfo(&sql, "%spg_catalog.count(s.%s)", lc == list_head(q->columns) ? "" : ", ",
@@ -153,24 +146,27 @@ eg_ask_facts(const EgAsked *a, List *columns, bool mean, bool plan_only)
 	"SELECT pg_catalog.jsonb_build_object(" \
 	"'features', pg_catalog.count(d.psi) FILTER (WHERE NOT d.score)," \
 	" 'beyond', pg_catalog.count(*) FILTER (WHERE NOT d.score" \
-	" AND d.psi OPERATOR(pg_catalog.>) $3::pg_catalog.float8)," \
+	" AND d.psi OPERATOR(pg_catalog.>) $1::pg_catalog.float8)," \
 	" 'worst', pg_catalog.max(d.psi) FILTER (WHERE NOT d.score)," \
 	" 'feature', (pg_catalog.array_agg(d.feature ORDER BY d.psi USING OPERATOR(pg_catalog.>)," \
 	" d.feature) FILTER (WHERE NOT d.score AND d.psi IS NOT NULL))[1]," \
 	" 'score', pg_catalog.max(d.psi) FILTER (WHERE d.score)," \
 	" 'scores', pg_catalog.count(*) FILTER (WHERE d.score)," \
 	" 'mean', pg_catalog.max(d.mean_then) FILTER (WHERE d.score))" \
-	" FROM (SELECT x.feature, x.mean_then, x.kind OPERATOR(pg_catalog.=) 'score' AS score," \
+	" FROM (SELECT x.feature, x.mean_then," \
+	" x.kind OPERATOR(pg_catalog.=) 'score'::pg_catalog.text AS score," \
 	" CASE WHEN x.psi OPERATOR(pg_catalog.<=) x.chance THEN 0 ELSE x.psi END AS psi" \
-	" FROM %s.engage_drift($1, $2, multivariate => false) AS x) AS d"
+	" FROM " EG_ROWS " AS x) AS d"
 
 static void
 ask_drift(void *arg)
 {
 	Question   *q = arg;
-	const char *args[3] = {q->a->model, q->a->source, psprintf("%.17g", q->limit)};
+	const char *args[1] = {psprintf("%.17g", q->limit)};
+	EgQuestion	drift = {DRIFT_QUERY, lengthof(args), args, "engage_drift",
+		EG_ARGS({"model", q->a->model}, {"source", q->a->source}, {"multivariate", "false"})};
 
-	q->answer = eg_ask_jsonb(psprintf(DRIFT_QUERY, schema_of(q->a->functions)), 3, args);
+	q->answer = eg_question_jsonb(&drift);
 }
 
 EgDriftFacts
@@ -194,13 +190,12 @@ static void
 ask_metrics(void *arg)
 {
 	Question   *q = arg;
-	const char *args[2] = {q->a->model, q->a->source};
 	char	   *relation;
 
 	if (eg_ask_jsonb(psprintf("SELECT '{}'::pg_catalog.jsonb FROM (%s\n) AS s LIMIT 1",
 							  eg_source_query(q->a->source, &relation)), 0, NULL))
-		q->answer = eg_ask_jsonb(psprintf("SELECT %s.engage_evaluate($1, $2)",
-										  schema_of(q->a->functions)), 2, args);
+		q->answer = eg_call_jsonb("engage_evaluate", EG_ARGS({"model", q->a->model},
+															 {"source", q->a->source}));
 }
 
 Jsonb *
@@ -218,27 +213,14 @@ eg_ask_metrics(const EgAsked *a)
  */
 
 EgRetrained
-eg_ask_retrain(Oid functions, const char *model, const char *deploy)
+eg_ask_retrain(const char *model, const char *deploy)
 {
-	MemoryContext caller = CurrentMemoryContext;
-	EgRetrained r = {0};
-	Oid			types[2] = {TEXTOID, TEXTOID};
-	Datum		values[2];
-	char		nulls[2] = {' ', ' '};
-	bool		isnull;
+	EgRows	   *row = eg_call_write("engage_retrain", EG_ARGS({"model", model},
+															  {"deploy", deploy}));
+	EgRetrained r;
 
-	SPI_connect();
-	values[0] = CStringGetTextDatum(model);
-	nulls[1] = deploy ? ' ' : 'n';
-	values[1] = deploy ? CStringGetTextDatum(deploy) : (Datum) 0;
-	if (SPI_execute_with_args(psprintf("SELECT version, deployed FROM %s.engage_retrain($1, $2)",
-									   schema_of(functions)), 2, types, values, nulls, false,
-							  1) != SPI_OK_SELECT || SPI_processed != 1)
-		elog(ERROR, "engage_retrain() gave no row");
-	r.version = MemoryContextStrdup(caller, SPI_getvalue(SPI_tuptable->vals[0],
-														  SPI_tuptable->tupdesc, 1));
-	r.deployed = DatumGetBool(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2,
-											&isnull));
-	SPI_finish();
+	r.version = eg_rows_text(row, "version");
+	r.deployed = eg_rows_true(row, "deployed");
+	eg_rows_free(row);
 	return r;
 }

@@ -14,7 +14,6 @@
 /* A source, and with whose rights it runs. */
 typedef struct EgAsked
 {
-	Oid			functions;		/* schema of engage_predict and its sisters */
 	const EgText *text;			/* the source is a stored one; NULL: given by the current user */
 	const char *source;
 	const char *model;			/* 'churn@1.0.0' */
@@ -57,6 +56,6 @@ typedef struct EgRetrained
 } EgRetrained;
 
 /* engage_retrain(model, deploy), as the current user; deploy NULL: as the recipe says */
-extern EgRetrained eg_ask_retrain(Oid functions, const char *model, const char *deploy);
+extern EgRetrained eg_ask_retrain(const char *model, const char *deploy);
 
 #endif							/* EG_CHECK_H */

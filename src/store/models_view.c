@@ -6,6 +6,8 @@
  * It is made as the invoker and holds nothing but calls of the scoring
  * functions, so it follows deployments and gives nobody a right: who reads it
  * needs a grant on the model and, through the view's owner, on the source.
+ * They are named by their twins in schema engage: who creates a view must not
+ * bind it to what others have put beside engage_predict().
  *
  *-------------------------------------------------------------------------
  */
@@ -105,39 +107,37 @@ find_key(const char *key, const char *relation, const char *source, const EgVers
 			 errhint("Name the columns that identify a row: key => 'customer_id'.")));
 }
 
-/* schema.function('churn', s.*) AS alias; a plain s would be a column of that name */
+/* engage.predict('churn', s.*) AS score; a plain s would be a column of that name */
 static void
-append_call(StringInfo sql, const char *schema, const char *function, const char *model,
-			const char *alias)
+append_call(StringInfo sql, const char *function, const char *model, const char *alias)
 {
-	appendStringInfo(sql, ",\n\t%s.%s(%s, s.*) AS %s", schema, function, model, alias);
+	appendStringInfo(sql, ",\n\tengage.%s(%s, s.*) AS %s", function, model, alias);
 }
 
 /* The classes of several have no score in one number. */
 static void
-append_scores(StringInfo sql, const char *task, const char *schema, const char *model)
+append_scores(StringInfo sql, const char *task, const char *model)
 {
 	EgTask		t = EG_REGRESSION;
 
 	(void) eg_task_parse(task, &t);
 	if (t != EG_MULTICLASS)
-		append_call(sql, schema, "engage_predict", model, "score");
+		append_call(sql, "predict", model, "score");
 	if (eg_task_has_classes(t))
-		append_call(sql, schema, "engage_predict_class", model, "class");
+		append_call(sql, "predict_class", model, "class");
 	if (eg_task_many_classes(t))
-		append_call(sql, schema, "engage_predict_proba", model, "probabilities");
+		append_call(sql, "predict_proba", model, "probabilities");
 	if (t == EG_QUANTILE)
-		append_call(sql, schema, "engage_predict_quantiles", model, "quantiles");
+		append_call(sql, "predict_quantiles", model, "quantiles");
 }
 
 char *
 eg_models_create_view(const char *view, const char *reference, const char *source,
-					  const char *key, Oid functions)
+					  const char *key)
 {
 	EgVersionRow *version = eg_models_version(reference, EG_PRIV_USE);
 	RangeVar   *name = makeRangeVarFromNameList(eg_qualified_name_list(view));
 	const char *quoted_view = quote_qualified_identifier(name->schemaname, name->relname);
-	const char *schema = quote_identifier(get_namespace_name(functions));
 	const char *model = quote_literal_cstr(reference);
 	char	   *relation = NULL;
 	char	   *query = eg_source_query(source, &relation);
@@ -154,11 +154,10 @@ eg_models_create_view(const char *view, const char *reference, const char *sourc
 	foreach(cell, find_key(key, relation, source, version))
 		appendStringInfo(&sql, " s.%s,", quote_identifier((char *) lfirst(cell)));
 	sql.data[--sql.len] = '\0';
-	append_scores(&sql, version->task, schema, model);
+	append_scores(&sql, version->task, model);
 
 	/* not correlated, so it is run once and not for each row */
-	appendStringInfo(&sql, ",\n\t(SELECT %s.engage_model_version(%s)) AS version\nFROM ",
-					 schema, model);
+	appendStringInfo(&sql, ",\n\t(SELECT engage.model_version(%s)) AS version\nFROM ", model);
 	if (relation != NULL)
 		appendStringInfo(&sql, "%s s", relation);
 	else

@@ -31,6 +31,13 @@
 #include "store/schema_private.h"
 #include "store/source.h"
 
+/*
+ * The queries stand beside a text of users, where their operators, too, can be found: all names
+ * are qualified, and types are exact.
+ */
+#define INSTANT		"pg_catalog.timestamptz"
+#define SQUARE(x)	"(" x " OPERATOR(pg_catalog.^) 2::pg_catalog.float8)"
+
 #define ROWS_AT_A_TIME	5000
 
 /* A source of outcomes, checked. */
@@ -89,7 +96,8 @@ number_column_of(TupleDesc desc, const char *name)
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
 				 errmsg("column \"%s\" of the outcomes has type %s, not a number or boolean", name,
 						format_type_be(TupleDescAttr(desc, i)->atttypid))));
-	return psprintf("s.%s%s::float8", name, cv.op == EG_OP_BOOL ? "::int" : "");
+	return psprintf("s.%s%s::pg_catalog.float8", name,
+					cv.op == EG_OP_BOOL ? "::pg_catalog.int4" : "");
 }
 
 static Outcomes
@@ -111,7 +119,7 @@ describe(const char *source)
 	}
 	o.weight = number_column_of(desc, "weight");
 	o.event = number_column_of(desc, "event");
-	o.group = find_column(desc, "group_by") >= 0 ? "s.group_by::text" : NULL;
+	o.group = find_column(desc, "group_by") >= 0 ? "s.group_by::pg_catalog.text" : NULL;
 	at = find_column(desc, "at");
 	o.has_at = at >= 0;
 	if (o.has_at)
@@ -309,7 +317,7 @@ groups_query(const Outcomes *o)
 	{
 		appendStringInfo(&given, ", %s AS group_by", o->group);
 		appendStringInfoString(&kept, ", group_by");
-		appendStringInfoString(&order, ", group_by COLLATE \"C\"");
+		appendStringInfoString(&order, ", group_by COLLATE pg_catalog.\"C\"");
 	}
 	if (o->event)
 	{
@@ -319,19 +327,21 @@ groups_query(const Outcomes *o)
 
 	/* the last answer before each outcome, and the last score of each shadow */
 	return psprintf(
-		"WITH outcomes AS (SELECT row_number() OVER () AS n, s.key::text AS key,"
-		" s.outcome::text AS outcome, %s AS at%s FROM (%s\n) AS s"
+		"WITH outcomes AS (SELECT pg_catalog.row_number() OVER () AS n,"
+		" s.key::pg_catalog.text AS key,"
+		" s.outcome::pg_catalog.text AS outcome, %s AS at%s FROM (%s\n) AS s"
 		" WHERE s.key IS NOT NULL AND s.outcome IS NOT NULL),"
 		" matched AS (SELECT DISTINCT ON (o.n, CASE WHEN p.shadow THEN p.version_id END)"
 		" p.scored_at, p.version_id, p.version, p.score, p.outputs, o.outcome%s"
-		" FROM outcomes o JOIN engage.predictions p ON p.key = o.key AND p.scored_at <= o.at"
-		" WHERE p.model = $1"
+		" FROM outcomes o JOIN engage.predictions p ON p.key OPERATOR(pg_catalog.=) o.key"
+		" AND p.scored_at OPERATOR(pg_catalog.<=) o.at WHERE p.model OPERATOR(pg_catalog.=) $1"
 		" ORDER BY o.n, CASE WHEN p.shadow THEN p.version_id END, p.scored_at DESC, p.id DESC)"
-		" SELECT date_trunc($2, scored_at), version_id, score, outputs, outcome%s FROM matched"
-		" WHERE ($3::timestamptz IS NULL OR scored_at >= $3::timestamptz)"
-		" AND ($4::timestamptz IS NULL OR scored_at < $4::timestamptz)"
-		" AND NOT score IS NULL ORDER BY 1, string_to_array(version, '.')::int[], 2%s",
-		o->has_at ? "s.at::timestamptz" : "'infinity'::timestamptz", given.data, o->query,
+		" SELECT pg_catalog.date_trunc($2, scored_at), version_id, score, outputs, outcome%s FROM matched"
+		" WHERE ($3::" INSTANT " IS NULL OR scored_at OPERATOR(pg_catalog.>=) $3::" INSTANT ")"
+		" AND ($4::" INSTANT " IS NULL OR scored_at OPERATOR(pg_catalog.<) $4::" INSTANT ")"
+		" AND NOT score IS NULL"
+		" ORDER BY 1, pg_catalog.string_to_array(version, '.')::pg_catalog.int4[], 2%s",
+		o->has_at ? "s.at::" INSTANT : "'infinity'::" INSTANT, given.data, o->query,
 		kept.data, kept.data, order.data);
 }
 
@@ -381,28 +391,37 @@ eg_log_groups(const char *model, const char *outcomes, const char *period, const
 static char *
 arm_values(const Outcomes *o, EgArmMeasure measure)
 {
-	const char *at = o->has_at ? "s.at::timestamptz" : "'infinity'::timestamptz";
+	const char *at = o->has_at ? "s.at::" INSTANT : "'infinity'::" INSTANT;
 	const char *y = measure == EG_ARM_BRIER ?
-		"CASE WHEN outcome = ANY ($2::text[]) THEN (score - 1) ^ 2"
-		" WHEN outcome = ANY ($3::text[]) THEN score ^ 2 END" :
-		measure == EG_ARM_ERROR_RATE ? "(class <> outcome)::int::float8" :
-		"(score - outcome::float8) ^ 2";
+		"CASE WHEN outcome OPERATOR(pg_catalog.=) ANY ($2::pg_catalog.text[])"
+		" THEN " SQUARE("(score OPERATOR(pg_catalog.-) 1::pg_catalog.float8)")
+		" WHEN outcome OPERATOR(pg_catalog.=) ANY ($3::pg_catalog.text[])"
+		" THEN " SQUARE("score") " END" :
+		measure == EG_ARM_ERROR_RATE ?
+		"(class OPERATOR(pg_catalog.<>) outcome)::pg_catalog.int4::pg_catalog.float8" :
+		SQUARE("(score OPERATOR(pg_catalog.-) outcome::pg_catalog.float8)");
 
 	if (measure == EG_ARM_OUTCOME)
-		return psprintf("exposed AS (SELECT DISTINCT ON (key) key, arm, scored_at"
-						" FROM engage.predictions WHERE experiment = $1 AND NOT shadow"
-						" ORDER BY key, scored_at, id),"
-						" outcomes AS (SELECT s.key::text AS key, s.outcome%s::float8 AS y, %s AS at"
+		return psprintf("outcomes AS (SELECT s.key::pg_catalog.text AS key,"
+						" s.outcome%s::pg_catalog.float8 AS y, %s AS at"
 						" FROM (%s\n) AS s WHERE s.key IS NOT NULL AND s.outcome IS NOT NULL),"
-						" v AS (SELECT e.arm, e.key, sum(o.y) AS y FROM exposed e JOIN outcomes o"
-						" ON o.key = e.key AND o.at >= e.scored_at"
-						" WHERE o.y - o.y = 0"
-						" GROUP BY e.arm, e.key)", o->boolean ? "::int" : "", at, o->query);
-	return psprintf("outcomes AS (SELECT s.key::text AS key, s.outcome::text AS outcome, %s AS at"
+						" exposed AS (SELECT DISTINCT ON (key) key, arm, scored_at"
+						" FROM engage.predictions WHERE experiment OPERATOR(pg_catalog.=) $1"
+						" AND NOT shadow ORDER BY key, scored_at, id),"
+						" v AS (SELECT e.arm, e.key, pg_catalog.sum(o.y) AS y FROM exposed e"
+						" JOIN outcomes o ON o.key OPERATOR(pg_catalog.=) e.key"
+						" AND o.at OPERATOR(pg_catalog.>=) e.scored_at"
+						" WHERE (o.y OPERATOR(pg_catalog.-) o.y) OPERATOR(pg_catalog.=)"
+						" 0::pg_catalog.float8"
+						" GROUP BY e.arm, e.key)", o->boolean ? "::pg_catalog.int4" : "", at, o->query);
+	return psprintf("outcomes AS (SELECT s.key::pg_catalog.text AS key,"
+					" s.outcome::pg_catalog.text AS outcome, %s AS at"
 					" FROM (%s\n) AS s WHERE s.key IS NOT NULL AND s.outcome IS NOT NULL),"
 					" last AS (SELECT DISTINCT ON (p.key, p.arm) p.arm, p.key, p.score, p.class,"
 					" o.outcome FROM engage.predictions p JOIN outcomes o"
-					" ON o.key = p.key AND p.scored_at <= o.at WHERE p.experiment = $1"
+					" ON o.key OPERATOR(pg_catalog.=) p.key"
+					" AND p.scored_at OPERATOR(pg_catalog.<=) o.at"
+					" WHERE p.experiment OPERATOR(pg_catalog.=) $1"
 					" ORDER BY p.key, p.arm, p.scored_at DESC, p.id DESC),"
 					" v AS (SELECT arm, key, %s AS y FROM last)", at, o->query, y);
 }
@@ -426,11 +445,15 @@ eg_log_arm_sums(const EgExperiment *e, const char *outcomes, EgArmMeasure measur
 				 errmsg("column \"outcome\" is %s", measure == EG_ARM_OUTCOME ?
 						"neither a number nor boolean" : "not a number"),
 				 errhint("Make it one in a query: 'SELECT ..., churn = ''Yes'' AS outcome ...'.")));
-	portal = open_query(psprintf("WITH %s SELECT v.arm::float8, count(v.y)::float8, avg(v.y),"
-								 " var_samp(v.y), count(v.y - v.f)::float8, avg(v.y - v.f),"
-								 " var_samp(v.y - v.f) FROM (SELECT arm, y, max(y) FILTER"
-								 " (WHERE arm = 1) OVER (PARTITION BY key) AS f FROM v) v"
-								 " GROUP BY v.arm", arm_values(&o, measure)),
+	portal = open_query(psprintf("WITH %s SELECT v.arm::pg_catalog.float8,"
+								 " pg_catalog.count(v.y)::pg_catalog.float8,"
+								 " pg_catalog.avg(v.y), pg_catalog.var_samp(v.y),"
+								 " pg_catalog.count(v.d)::pg_catalog.float8,"
+								 " pg_catalog.avg(v.d), pg_catalog.var_samp(v.d)"
+								 " FROM (SELECT w.arm, w.y, w.y OPERATOR(pg_catalog.-)"
+								 " pg_catalog.max(w.y) FILTER (WHERE w.arm OPERATOR(pg_catalog.=)"
+								 " 1::pg_catalog.int4) OVER (PARTITION BY w.key) AS d FROM v AS w)"
+								 " AS v GROUP BY v.arm", arm_values(&o, measure)),
 						measure == EG_ARM_BRIER ? 3 : 1, args);
 	eg_source_fetch(portal, ROWS_AT_A_TIME);
 	for (i = 0; i < SPI_processed; i++)

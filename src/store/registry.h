@@ -155,9 +155,9 @@ extern char *eg_models_owner_name(int64 model_id);
 
 /*
  * CREATE VIEW as the invoker: keys of the source, score, class or quantiles,
- * version.  functions: schema of engage_predict.  Returns the view's name, quoted.
+ * version.  Returns the view's name, quoted.
  */
 extern char *eg_models_create_view(const char *view, const char *reference, const char *source,
-								   const char *key, Oid functions);
+								   const char *key);
 
 #endif							/* EG_REGISTRY_H */

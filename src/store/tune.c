@@ -20,15 +20,15 @@
 #include "tcop/pquery.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/fmgrprotos.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
+#include "store/call.h"
 #include "store/registry.h"
 #include "store/roles.h"
 #include "store/tune.h"
-
-#define TRAIN_ARGS			22
 
 /* NaN is an SQL NULL */
 static const char *
@@ -181,97 +181,46 @@ eg_tuning_commit(void)
 	EnsurePortalSnapshotExists();
 }
 
-static Datum
-names_array(List *names)
+/* Names as the text of an array, NULL for none. */
+static char *
+names_text(List *names)
 {
 	Datum	   *items = palloc(sizeof(Datum) * Max(list_length(names), 1));
 	ListCell   *lc;
 	int			n = 0;
 
+	if (names == NIL)
+		return NULL;
 	foreach(lc, names)
 		items[n++] = CStringGetTextDatum((char *) lfirst(lc));
-	return PointerGetDatum(construct_array(items, n, TEXTOID, -1, false, TYPALIGN_INT));
-}
-
-static void
-set_text(Datum *values, char *nulls, int i, const char *text)
-{
-	nulls[i] = text ? ' ' : 'n';
-	values[i] = text ? CStringGetTextDatum(text) : (Datum) 0;
+	return OidOutputFunctionCall(F_ARRAY_OUT, PointerGetDatum(
+		construct_array(items, n, TEXTOID, -1, false, TYPALIGN_INT)));
 }
 
 EgTuneTrained *
 eg_tune_train(const EgTuneTraining *t)
 {
-	static const Oid types[TRAIN_ARGS] = {
-		TEXTOID, TEXTOID, TEXTOID, TEXTOID, JSONBOID, TEXTOID, TEXTOID, TEXTARRAYOID,
-		TEXTARRAYOID, TEXTOID, TEXTOID, FLOAT8OID, TEXTOID, INT8OID, TEXTOID, FLOAT8OID, TEXTOID,
-		TEXTOID, TEXTOID, TEXTOID, FLOAT8OID, TEXTOID
-	};
-	MemoryContext caller = CurrentMemoryContext;
-	Datum		values[TRAIN_ARGS] = {0};
-	char		nulls[TRAIN_ARGS];
+	char	   *params = JsonbToCString(NULL, &t->params->root, VARSIZE(t->params));
 	EgTuneTrained *r = palloc0(sizeof(EgTuneTrained));
-	HeapTuple	row;
-	TupleDesc	desc;
-	Datum		metrics;
-	bool		isnull;
-	char	   *sql;
+	EgRows	   *row;
 
-	memset(nulls, ' ', sizeof(nulls));
-	set_text(values, nulls, 0, t->model);
-	set_text(values, nulls, 1, t->source);
-	set_text(values, nulls, 2, t->target);
-	set_text(values, nulls, 3, t->algorithm);
-	values[4] = JsonbPGetDatum(t->params);
-	set_text(values, nulls, 5, t->task);
-	set_text(values, nulls, 6, t->key);
-	values[7] = names_array(t->features);
-	nulls[7] = t->features ? ' ' : 'n';
-	values[8] = names_array(t->exclude);
-	nulls[8] = t->exclude ? ' ' : 'n';
-	set_text(values, nulls, 9, t->weight);
-	set_text(values, nulls, 10, t->class_weight);
-	values[11] = Float8GetDatum(t->test_size);
-	set_text(values, nulls, 12, t->split);
-	values[13] = Int64GetDatum(t->seed);
-	set_text(values, nulls, 14, t->deploy);
-	values[15] = Float8GetDatum(t->min_improvement);
-	set_text(values, nulls, 16, t->positive);
-	set_text(values, nulls, 17, t->group_by);
-	set_text(values, nulls, 18, t->event);
-	set_text(values, nulls, 19, t->partition_by);
-	values[20] = Float8GetDatum(t->interval);
-	nulls[20] = t->interval > 0 ? ' ' : 'n';
-	set_text(values, nulls, 21, t->calibrate);
-	sql = psprintf("SELECT version, task, rows_train, rows_test, deployed, metrics"
-				   " FROM %s.engage_train(model => $1, source => $2, target => $3,"
-				   " algorithm => $4, params => $5, task => $6, key => $7, features => $8,"
-				   " exclude => $9, weight => $10, class_weight => $11, test_size => $12,"
-				   " split => $13, seed => $14, deploy => $15, min_improvement => $16,"
-				   " positive => $17, group_by => $18, event => $19, partition_by => $20,"
-				   " intervals => $21, calibrate => $22)",
-				   quote_identifier(get_namespace_name(t->functions)));
-
-	SPI_connect();
-	if (SPI_execute_with_args(sql, TRAIN_ARGS, (Oid *) types, values, nulls, false, 0) !=
-		SPI_OK_SELECT || SPI_processed != 1)
-		elog(ERROR, "engage_train() did not return a row");
-	row = SPI_tuptable->vals[0];
-	desc = SPI_tuptable->tupdesc;
-	r->version = MemoryContextStrdup(caller, SPI_getvalue(row, desc, 1));
-	r->task = MemoryContextStrdup(caller, SPI_getvalue(row, desc, 2));
-	r->rows_train = DatumGetInt64(SPI_getbinval(row, desc, 3, &isnull));
-	r->rows_test = DatumGetInt64(SPI_getbinval(row, desc, 4, &isnull));
-	r->deployed = DatumGetBool(SPI_getbinval(row, desc, 5, &isnull));
-	metrics = SPI_getbinval(row, desc, 6, &isnull);
-	if (!isnull)
-	{
-		MemoryContext old = MemoryContextSwitchTo(caller);
-
-		r->metrics = DatumGetJsonbPCopy(metrics);
-		MemoryContextSwitchTo(old);
-	}
-	SPI_finish();
+	row = eg_call_write("engage_train", EG_ARGS(
+		{"model", t->model}, {"source", t->source}, {"target", t->target},
+		{"algorithm", t->algorithm}, {"params", params}, {"task", t->task}, {"key", t->key},
+		{"features", names_text(t->features)}, {"exclude", names_text(t->exclude)},
+		{"weight", t->weight}, {"class_weight", t->class_weight},
+		{"test_size", number_text(t->test_size)}, {"split", t->split},
+		{"seed", psprintf("%lld", (long long) t->seed)}, {"deploy", t->deploy},
+		{"min_improvement", number_text(t->min_improvement)}, {"positive", t->positive},
+		{"group_by", t->group_by}, {"event", t->event}, {"partition_by", t->partition_by},
+		{"intervals", t->interval > 0 ? number_text(t->interval) : NULL},
+		{"calibrate", t->calibrate}));
+	r->version = eg_rows_text(row, "version");
+	r->task = eg_rows_text(row, "task");
+	r->rows_train = strtoll(eg_rows_text(row, "rows_train"), NULL, 10);
+	r->rows_test = strtoll(eg_rows_text(row, "rows_test"), NULL, 10);
+	r->deployed = eg_rows_true(row, "deployed");
+	r->metrics = eg_rows_jsonb(row, "metrics");
+	eg_rows_free(row);
 	return r;
 }

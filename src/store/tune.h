@@ -53,7 +53,6 @@ extern void eg_tuning_commit(void);
 /* The winner's training: arguments of engage_train(), NULL or NIL for its defaults. */
 typedef struct EgTuneTraining
 {
-	Oid			functions;		/* schema of engage_train() */
 	const char *model;
 	const char *source;
 	const char *target;

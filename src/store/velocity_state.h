@@ -39,7 +39,6 @@ typedef struct EgTrackerSpec
 	const char *name;
 	Oid			source;
 	const char *column[5];		/* key, at, amount, lat, lon; the last three may be NULL */
-	const char *functions;		/* schema of engage_velocity_feed(), quoted */
 } EgTrackerSpec;
 
 /* Make rollup and trigger, as the current user, and fill it; returns the keys found. */

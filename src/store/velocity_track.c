@@ -328,8 +328,8 @@ eg_velocity_track(const EgTrackerSpec *spec)
 
 	SPI_connect();
 	command(psprintf("CREATE TRIGGER %s AFTER INSERT ON %s REFERENCING NEW TABLE AS engage_rows"
-					 " FOR EACH STATEMENT EXECUTE FUNCTION %s.engage_velocity_feed(%s)",
-					 quote_identifier(trigger_name(spec->name)), source, spec->functions,
+					 " FOR EACH STATEMENT EXECUTE FUNCTION engage.velocity_feed(%s)",
+					 quote_identifier(trigger_name(spec->name)), source,
 					 quote_literal_cstr(spec->name)));
 	command(psprintf("CREATE TABLE %s (key %s, state pg_catalog.bytea NOT NULL)"
 					 " WITH (fillfactor = 70, toast_tuple_target = 8160)", rollup,
@@ -441,7 +441,7 @@ eg_velocity_feed(TriggerData *data)
 		data->tg_trigger->tgnargs != 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("engage_velocity_feed() belongs into a trigger that engage_velocity_track() makes")));
+				 errmsg("engage.velocity_feed() belongs into a trigger that engage_velocity_track() makes")));
 	SPI_connect();
 	t = latest_tracker(data->tg_trigger->tgargs[0], CurrentMemoryContext);
 	if (t->source != RelationGetRelid(source) ||

@@ -20,10 +20,10 @@ BEGIN
 	END LOOP;
 	RETURN false;
 END $$;
-SELECT plan_has('SELECT engage_predict(''churn'', c) FROM c', 'engage_predict_columns');
+SELECT plan_has('SELECT engage_predict(''churn'', c) FROM c', 'engage.predict_columns');
 SELECT count(*) FROM c JOIN score s USING (customer_id) WHERE engage_predict('churn', c) IS DISTINCT FROM p;
 CREATE VIEW v AS SELECT * FROM c;
-SELECT plan_has('SELECT engage_predict(''churn'', v) FROM v', 'engage_predict_columns');
+SELECT plan_has('SELECT engage_predict(''churn'', v) FROM v', 'engage.predict_columns');
 SELECT count(*) FROM v JOIN score s USING (customer_id) WHERE engage_predict('churn', v) IS DISTINCT FROM p;
 WITH w AS (SELECT * FROM c) SELECT count(*) FROM w JOIN score s USING (customer_id)
 WHERE engage_predict('churn', w) IS DISTINCT FROM p;
@@ -75,7 +75,7 @@ DROP TABLE child;
 -- wider than a function may have arguments
 CREATE TABLE wide AS SELECT * FROM c;
 DO $$ BEGIN FOR i IN 1..80 LOOP EXECUTE format('ALTER TABLE wide ADD COLUMN more%s int DEFAULT %s', i, i); END LOOP; END $$;
-SELECT plan_has('SELECT engage_predict(''churn'', w) FROM wide w', 'engage_predict_columns');
+SELECT plan_has('SELECT engage_predict(''churn'', w) FROM wide w', 'engage.predict_columns');
 SELECT count(*) FROM wide w JOIN score s USING (customer_id) WHERE engage_predict('churn', w) IS DISTINCT FROM p;
 
 -- materialized views, triggers

@@ -174,11 +174,11 @@ BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT engage_velocity_track('x', 'paymen
 SELECT engage_velocity_state('nope', 1);
 SELECT engage_velocity_state('cards', 'x', 'infinity');
 SELECT engage_velocity_with('cards', 'x', '2024-01-01', 1, 100, 0);
-SELECT engage_velocity_feed();
-CREATE TRIGGER fake AFTER INSERT ON points REFERENCING NEW TABLE AS n FOR EACH STATEMENT EXECUTE FUNCTION engage_velocity_feed('cards');
+SELECT engage.velocity_feed();
+CREATE TRIGGER fake AFTER INSERT ON points REFERENCING NEW TABLE AS n FOR EACH STATEMENT EXECUTE FUNCTION engage.velocity_feed('cards');
 INSERT INTO points VALUES ('(1,1)', now());
 DROP TRIGGER fake ON points;
-CREATE TRIGGER fake AFTER INSERT ON points FOR EACH ROW EXECUTE FUNCTION engage_velocity_feed('cards');
+CREATE TRIGGER fake AFTER INSERT ON points FOR EACH ROW EXECUTE FUNCTION engage.velocity_feed('cards');
 INSERT INTO points VALUES ('(1,1)', now());
 UPDATE other.rollup SET state = '\x4765563100' WHERE key = 'new a';
 SELECT engage_velocity_state('cards', 'new a');

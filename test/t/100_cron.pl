@@ -18,7 +18,7 @@ if (!-e "$share/extension/pg_cron.control" || !-e "$lib/pg_cron.so")
 	$pg->query("CREATE TABLE rows AS SELECT g AS id, g % 3 = 0 AS y, g % 17 AS a FROM generate_series(1, 500) g;
 		SELECT engage_train('m', 'rows', target => 'y', key => 'id', params => '{\"n_estimators\":2}')");
 	like($pg->error("SELECT engage_schedule('m', '* * * * *')"),
-		qr/42704: pg_cron is not installed.*DETAIL:  Another scheduler can run this: SELECT \* FROM public.engage_check\('m'\).*HINT:  Install it.*postgresql-$major-cron/s,
+		qr/42704: pg_cron is not installed.*DETAIL:  Another scheduler can run this: SELECT \* FROM engage.check\('m'\).*HINT:  Install it.*postgresql-$major-cron/s,
 		'without pg_cron: how to install it, and what to run instead');
 	is($pg->query('SELECT count(*) FROM engage.schedules'), '0', 'and no jobs');
 	SKIP: { skip "pg_cron is not there: no package postgresql-$major-cron for $version in $lib", 1; }
@@ -31,7 +31,7 @@ my $other = EngageTest->new;
 $other->query("CREATE TABLE rows AS SELECT g AS id, g % 3 = 0 AS y, g % 17 AS a FROM generate_series(1, 500) g;
 	SELECT engage_train('m', 'rows', target => 'y', key => 'id', params => '{\"n_estimators\":2}')");
 like($other->error("SELECT engage_schedule('m', '* * * * *')"),
-	qr/55000: pg_cron is not loaded.*Another scheduler can run this: SELECT \* FROM public.engage_check\('m'\).*shared_preload_libraries/s,
+	qr/55000: pg_cron is not loaded.*Another scheduler can run this: SELECT \* FROM engage.check\('m'\).*shared_preload_libraries/s,
 	'installed, but not loaded');
 is($other->query('SELECT count(*) FROM engage.schedules'), '0', 'no jobs');
 
@@ -67,7 +67,7 @@ like($pg->error("SELECT engage_schedule('m', '* * * * *')", user => 'bob'), qr/4
 # ---- what pg_cron says of bad schedules is passed on; arguments are tried
 like($pg->error("SELECT engage_schedule('m', 'often')", user => 'alice'), qr/invalid schedule: often/, 'no schedule');
 like($pg->error("SELECT engage_schedule('m', '* * * * *', 'check', '{\"days\": 1}')", user => 'alice'),
-	qr/42883: function public.engage_check\(unknown, days => integer\) does not exist/, 'an argument that does not exist');
+	qr/22023: action "check" has no argument "days".*It takes no arguments beside the model/s, 'an argument that does not exist');
 like($pg->error("SELECT engage_schedule('m', '* * * * *', database => 'shop')", user => 'alice'),
 	qr/42501: permission denied for function schedule_in_database/, 'other databases are not for everyone');
 if ($cron < 1.5)
@@ -80,8 +80,8 @@ my $job = $pg->query("SELECT engage_schedule('m', '0 3 * * *')", user => 'alice'
 is($pg->query("SELECT engage_schedule('m', '0 4 * * *')", user => 'alice'), $job, 'the same job, at another time');
 $pg->query("SELECT engage_schedule('it''s \"mine\"', '0 4 * * *', 'retrain_if', '{\"age\": \"30 days\"}')", user => 'alice');
 is($pg->query('SELECT model, action, schedule, command, database, who, active FROM engage.schedules ORDER BY job', user => 'alice'),
-	"m|check|0 4 * * *|SELECT * FROM public.engage_check('m')|postgres|alice|t\n"
-	. "it's \"mine\"|retrain_if|0 4 * * *|SELECT * FROM public.engage_retrain_if('it''s \"mine\"', age => '30 days')|postgres|alice|t", 'the view shows them');
+	"m|check|0 4 * * *|SELECT * FROM engage.check('m')|postgres|alice|t\n"
+	. "it's \"mine\"|retrain_if|0 4 * * *|SELECT * FROM engage.retrain_if('it''s \"mine\"', age => '30 days')|postgres|alice|t", 'the view shows them');
 is($pg->query('SELECT count(*) FROM engage.schedules', user => 'bob'), '0', "not to bob");
 $pg->query("BEGIN; SELECT engage_schedule('m', '0 5 * * *', 'retrain'); ROLLBACK", user => 'alice');
 is($pg->query('SELECT count(*) FROM engage.schedules', user => 'alice'), '2', 'a job that was rolled back is none');
@@ -100,8 +100,8 @@ my $checks = $pg->query("SELECT engage_schedule('m', '* * * * *')", user => 'ali
 $pg->query("SELECT engage_schedule(NULL, '* * * * *')", user => 'bob');
 $pg->query("SELECT engage_schedule('m', '* * * * *', 'log', '{\"source\": \"SELECT * FROM rows WHERE id <= 100\", \"key\": \"id\"}')", user => 'alice');
 is($pg->query("SELECT command FROM engage.schedules WHERE action = 'log'", user => 'alice'),
-	"SELECT * FROM public.engage_log_predictions('m', key => 'id', source => 'SELECT * FROM rows WHERE id <= 100')", 'the job that logs');
-like($pg->error("SELECT engage_schedule('m', '* * * * *', 'log')", user => 'alice'), qr/42883: function public.engage_log_predictions\(unknown\) does not exist/,
+	"SELECT * FROM engage.log_predictions('m', key => 'id', source => 'SELECT * FROM rows WHERE id <= 100')", 'the job that logs');
+like($pg->error("SELECT engage_schedule('m', '* * * * *', 'log')", user => 'alice'), qr/22023: action "log" needs the argument "source".*Its arguments are: source, key, at/s,
 	'a log needs a source and a key');
 $pg->query("SELECT engage_schedule('s', '* * * * *', 'retrain', '{\"deploy\": \"never\"}', database => 'shop')");
 $pg->query("SELECT engage_train('gone', 'rows', target => 'y', key => 'id', params => '{\"n_estimators\":2}', deploy => 'always');
