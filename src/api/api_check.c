@@ -26,6 +26,7 @@
 #include "api/result.h"
 #include "eval/metrics.h"
 #include "store/registry.h"
+#include "store/roles.h"
 
 PG_FUNCTION_INFO_V1(engage_check);
 
@@ -462,7 +463,8 @@ check_model(Oid functions, const char *name, bool missing_ok, Tuplestorestate *s
 			TupleDesc desc)
 {
 	Checking	c = {0};
-	char	   *problem;
+	char	   *problem,
+			   *orphans;
 	ListCell   *lc;
 
 	c.functions = functions;
@@ -497,6 +499,11 @@ check_model(Oid functions, const char *name, bool missing_ok, Tuplestorestate *s
 		foreach(lc, c.checks)
 			judge(&c, lfirst(lc));
 	}
+	orphans = eg_role_orphans(c.m->id);
+	if (orphans)
+		(void) add_line(&c, "roles", orphans);
+	else
+		eg_alert_resolve(c.m, c.version, "roles", "the check passed");
 	raise_and_resolve(&c);
 	if (problem == NULL)
 	{

@@ -163,11 +163,15 @@ eg_role_orphans(int64 model_id)
 	char	   *text = NULL;
 
 	eg_visit_begin(&v);
-	if (eg_visit_write("SELECT string_agg(o.object || CASE WHEN o.name = m.name THEN '' ELSE"
-					   " ' ' || o.name END || ': role \"' || o.role || '\" ' || o.missing, '; '"
-					   " ORDER BY o.object, o.name, o.role)"
+	if (eg_visit_write("SELECT string_agg(format('role \"%s\" %s (%s)', x.role, x.missing, x.objects),"
+					   " '; ' ORDER BY x.role) FROM (SELECT o.role, o.missing,"
+					   " string_agg(DISTINCT o.object, ', ' ORDER BY o.object)"
 					   " FROM engage.orphan o JOIN engage.model m ON m.id = o.model_id"
-					   " WHERE o.model_id = $1", "l", model_id) > 0)
+					   " LEFT JOIN engage.version v ON v.id = m.deployed"
+					   " WHERE o.model_id = $1 AND (o.object <> 'source of version'"
+					   " OR o.name = m.name || '@' || v.major || '.' || v.minor || '.' || v.patch)"
+					   " GROUP BY o.role, o.missing) AS x (role, missing, objects)", "l",
+					   model_id) > 0)
 		text = eg_visit_text(&v, 0, 1);
 	eg_visit_end(&v);
 	return text;

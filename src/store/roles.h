@@ -31,7 +31,7 @@ extern void eg_role_note(const char *name);
 /* The role of that name takes over what an earlier one has left; returns how much that is. */
 extern int64 eg_role_admit(const char *name);
 
-/* What the view engage.orphans says about a model, in a line; NULL: nothing. */
+/* What the view engage.orphans says about a model and its deployed version, in a line; NULL: nothing. */
 extern char *eg_role_orphans(int64 model_id);
 
 /* Is the current user the owner of the version's model, its author, or superuser? */
