@@ -20,6 +20,7 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "access/xlog.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
@@ -39,6 +40,22 @@ cluster_text(void)
 	return psprintf(UINT64_FORMAT, GetSystemIdentifier());
 }
 
+/* What this transaction has taken down last: the snapshot of its statement may be older. */
+static struct
+{
+	NameData	name;
+	Oid			role;
+	TransactionId xid;
+}			latest;
+
+static void
+remember(const char *name, Oid role)
+{
+	namestrcpy(&latest.name, name);
+	latest.role = role;
+	latest.xid = GetTopTransactionIdIfAny();
+}
+
 /* The oid that was taken down for a name in this cluster; InvalidOid: none. */
 static Oid
 noted(const char *name)
@@ -50,6 +67,9 @@ noted(const char *name)
 	Oid			role = InvalidOid;
 	bool		isnull;
 
+	if (TransactionIdIsValid(latest.xid) && latest.xid == GetTopTransactionIdIfAny() &&
+		strcmp(NameStr(latest.name), name) == 0)
+		return latest.role;
 	values[0] = DirectFunctionCall1(namein, CStringGetDatum(name));
 	values[1] = CStringGetTextDatum(cluster_text());
 	eg_visit_begin_fast(&v);
@@ -132,6 +152,7 @@ eg_role_note(const char *name)
 				 errhint("A superuser finds them in the view engage.orphans, and gives them to others or, with engage_admit_role('%s'), to this role.",
 						 name)));
 	eg_visit_end(&v);
+	remember(name, role);
 }
 
 int64
@@ -153,6 +174,7 @@ eg_role_admit(const char *name)
 				   " ON CONFLICT (name) DO UPDATE SET role = excluded.role,"
 				   " cluster = excluded.cluster", "nlt", name, (int64) role, cluster_text());
 	eg_visit_end(&v);
+	remember(name, role);
 	return n;
 }
 
