@@ -29,6 +29,8 @@
 #include "store/roles.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/json.h"
 
 #define NOTED \
 	"SELECT role FROM engage.role WHERE name OPERATOR(pg_catalog.=) $1" \
@@ -117,7 +119,7 @@ eg_role_includes(Oid user, const char *name)
 static void
 note_restored(const char *cluster)
 {
-	eg_visit_write("UPDATE engage.role k SET role = r.oid, cluster = $1 FROM pg_authid r"
+	eg_visit_write("UPDATE engage.role k SET role = r.oid, cluster = $1 FROM pg_roles r"
 				   " WHERE k.cluster <> $1 AND r.rolname = k.name", "t", cluster);
 }
 
@@ -159,6 +161,7 @@ int64
 eg_role_admit(const char *name)
 {
 	Oid			role = get_role_oid(name, false);
+	StringInfoData detail;
 	EgVisit		v;
 	int64		n = 0;
 
@@ -175,6 +178,12 @@ eg_role_admit(const char *name)
 				   " cluster = excluded.cluster", "nlt", name, (int64) role, cluster_text());
 	eg_visit_end(&v);
 	remember(name, role);
+	initStringInfo(&detail);
+	appendStringInfoString(&detail, "{\"role\": ");
+	escape_json(&detail, name);
+	appendStringInfoChar(&detail, '}');
+	eg_models_event(0, "", NULL, "admit role",
+					DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(detail.data))));
 	return n;
 }
 
@@ -185,8 +194,8 @@ eg_role_orphans(int64 model_id)
 	char	   *text = NULL;
 
 	eg_visit_begin(&v);
-	if (eg_visit_write("SELECT string_agg(format('role \"%s\" %s (%s)', x.role, x.missing, x.objects),"
-					   " '; ' ORDER BY x.role) FROM (SELECT o.role, o.missing,"
+	if (eg_visit_write("SELECT string_agg(format('role \"%s\" %s (%s)', x.role, x.missing,"
+					   " x.objects), '; ' ORDER BY x.role) FROM (SELECT o.role, o.missing,"
 					   " string_agg(DISTINCT o.object, ', ' ORDER BY o.object)"
 					   " FROM engage.orphan o JOIN engage.model m ON m.id = o.model_id"
 					   " LEFT JOIN engage.version v ON v.id = m.deployed"

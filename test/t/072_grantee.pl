@@ -196,6 +196,7 @@ like($pg->error("SELECT engage_admit_role('leaver')", user => 'leaver'), qr/4250
 is($pg->query("SELECT engage_admit_role('leaver')"), '7', 'to what the earlier one has left');
 is($pg->query("SELECT string_agg(model, ',' ORDER BY model) FROM engage.models", user => 'leaver'), 'leaver m,m', 'then it is its');
 is($pg->query("SELECT count(*) FROM engage.orphans WHERE role = 'leaver'"), '0', 'and no orphan any more');
+is($pg->query("SELECT who, action, detail FROM engage.events WHERE action = 'admit role'"), 'postgres|admit role|{"role": "leaver"}', 'which is recorded');
 # given away, the name is free
 $pg->query("SELECT engage_set_owner('renamed m', 'new_name'), engage_policy_set_owner('renamed p', 'new_name'), engage_drop('renamed m'), engage_policy_drop('renamed p')");
 like($pg->query("SELECT version FROM engage_train('other', 'rows', target => 'y', key => 'id', params => '{\"n_estimators\":1}')", user => 'renamed'), qr/^1\.0\.0$/, 'what is cleared stands in nobody\'s way');
