@@ -6,7 +6,7 @@ use warnings;
 use EngageTest;
 use Test::More;
 
-my $pg = EngageTest->new(wal_level => 'logical', max_replication_slots => 4, max_wal_senders => 4);
+my $pg = EngageTest->new(wal_level => 'logical');
 $pg->query(<<'SQL');
 CREATE TABLE rows AS SELECT g AS id, (g * 7919) % 101 + g % 17 > 60 AS y, (g * 7919) % 101 AS a, g % 17 AS b FROM generate_series(1, 600) g;
 ALTER TABLE rows ADD PRIMARY KEY (id);
@@ -45,19 +45,32 @@ foreach my $database (qw(disabled replica))
 	like($pg->query("SELECT version FROM engage_retrain('m')", database => $database), qr/^1\.0\.2$/, 'and ids go on: a dump of data holds the sequences');
 }
 
-# ---- a logical subscriber
-$pg->query('CREATE DATABASE subscriber');
-$pg->query("CREATE EXTENSION engage; CREATE TABLE rows (id int PRIMARY KEY, y boolean, a int, b int);
-	CREATE TABLE events (k int, at timestamptz, amount float8); SELECT engage_velocity_track('a', 'events', 'k', 'at', 'amount')", database => 'subscriber');
-my @tables = split /\n/, $pg->query("SELECT c.oid::regclass FROM pg_class c WHERE relnamespace = 'engage'::regnamespace AND relkind = 'r'
-	AND relname !~ '^(prediction|velocity_tracker)' ORDER BY 1");
-$pg->query('CREATE PUBLICATION models FOR TABLE rows, events, ' . join(', ', @tables) . "; SELECT pg_create_logical_replication_slot('models', 'pgoutput')");
-$pg->query("CREATE SUBSCRIPTION models CONNECTION 'host=$dir port=5432 user=postgres dbname=postgres' PUBLICATION models WITH (create_slot = false)", database => 'subscriber');
-my $came = "SELECT count(*) = (SELECT count(*) FROM pg_subscription_rel WHERE srsubstate = 'r') FROM pg_subscription_rel";
-my $waited = 0;
-while ($pg->query($came, database => 'subscriber') ne 't' && $waited++ < 600) { select(undef, undef, undef, 0.1); }
+# ---- a logical subscriber, of another database of the cluster
+$pg->query("CREATE DATABASE $_") foreach qw(publisher subscriber);
+foreach my $database (qw(publisher subscriber))
+{
+	$pg->query("CREATE EXTENSION engage; CREATE TABLE rows (id int PRIMARY KEY, y boolean, a int, b int); CREATE TABLE events (k int, at timestamptz, amount float8);
+		SELECT engage_velocity_track('a', 'events', 'k', 'at', 'amount')", database => $database);
+}
+my $tables = $pg->query("SELECT string_agg(c.oid::regclass::text, ', ') FROM pg_class c WHERE relnamespace = 'engage'::regnamespace AND relkind = 'r'
+	AND relname !~ '^(prediction|velocity_tracker)'");
+$pg->query("CREATE PUBLICATION models FOR TABLE rows, events, $tables", database => 'publisher');
+$pg->query("SELECT pg_create_logical_replication_slot('models', 'pgoutput')", database => 'publisher');
+$pg->query("CREATE SUBSCRIPTION models CONNECTION 'host=$dir port=5432 user=postgres dbname=publisher' PUBLICATION models
+	WITH (create_slot = false, copy_data = false)", database => 'subscriber');
+$pg->query("INSERT INTO rows SELECT g, (g * 7919) % 101 + g % 17 > 60, (g * 7919) % 101, g % 17 FROM generate_series(1, 600) g;
+	INSERT INTO events SELECT g % 5, timestamptz '2024-01-01' + g * interval '1 min', g FROM generate_series(1, 100) g;
+	SELECT engage_train('m', 'rows', target => 'y', key => 'id', params => '{\"n_estimators\":2}'); SELECT engage_retrain('m', deploy => 'always')", database => 'publisher');
+
+sub wait_until
+{
+	my ($query) = @_;
+	for (my $n = 0; $n < 600 && $pg->query($query, database => 'subscriber') ne 't'; $n++) { select(undef, undef, undef, 0.1); }
+	return;
+}
+wait_until("SELECT count(*) = 2 FROM engage.versions v JOIN engage.models m ON m.deployed = '1.0.1'");
 is($pg->query("SELECT count(*), max(engage_model_version('m')), count(engage_predict('m', r)) FROM rows r", database => 'subscriber'), '600|1.0.1|600', 'a subscriber scores with the models that came');
-is($pg->query("SELECT count(*) FROM a_velocity", database => 'subscriber'), '0', 'but triggers do not fire there: a rollup stays as it is');
+is($pg->query("SELECT (SELECT count(*) FROM events), (SELECT count(*) FROM a_velocity)", database => 'subscriber'), '100|0', 'but triggers do not fire there: a rollup stays as it is');
 
 my $train = "SELECT version FROM engage_train('local', 'rows', target => 'y', key => 'id', params => '{\"n_estimators\":2}')";
 my (undef, undef, $err) = $pg->psql("\\set VERBOSITY default\n$train", database => 'subscriber');
@@ -65,13 +78,12 @@ like($err, qr/sequence "engage\.\w+_id_seq" lies behind the rows of table "engag
 like($err, qr/HINT:  On a subscriber set every sequence/, 'and the hint says what to do');
 $pg->query("SELECT setval(c.oid::regclass, 1000000000000) FROM pg_class c WHERE c.relnamespace = 'engage'::regnamespace AND c.relkind = 'S'", database => 'subscriber');
 is($pg->query($train, database => 'subscriber'), '1.0.0', 'after it, it goes');
-$pg->query("SELECT engage_retrain('m', deploy => 'always'); SELECT engage_train('later', 'rows', target => 'y', key => 'id', params => '{\"n_estimators\":2}')");
-$waited = 0;
-while ($pg->query('SELECT count(*) FROM engage.models', database => 'subscriber') ne '3' && $waited++ < 300) { select(undef, undef, undef, 0.1); }
+$pg->query("SELECT engage_retrain('m', deploy => 'always'); SELECT engage_train('later', 'rows', target => 'y', key => 'id', params => '{\"n_estimators\":2}')", database => 'publisher');
+wait_until("SELECT count(*) = 3 FROM engage.models WHERE deployed IS NOT NULL");
 is($pg->query("SELECT string_agg(model || ' ' || deployed, ', ' ORDER BY model), max(engage_model_version('m')) FROM engage.models", database => 'subscriber'),
 	'later 1.0.0, local 1.0.0, m 1.0.2|1.0.2', 'and what the publisher trains goes on to come');
 is($pg->query($train =~ s/local/local2/r, database => 'subscriber'), '1.0.0', 'ids of the two do not meet');
-$pg->query("ALTER SUBSCRIPTION models DISABLE; ALTER SUBSCRIPTION models SET (slot_name = NONE); DROP SUBSCRIPTION models", database => 'subscriber');
+$pg->query($_, database => 'subscriber') foreach 'ALTER SUBSCRIPTION models DISABLE', 'ALTER SUBSCRIPTION models SET (slot_name = NONE)', 'DROP SUBSCRIPTION models';
 
 unlike($pg->log, qr/terminated by signal|PANIC/, 'no process crashed');
 done_testing;
