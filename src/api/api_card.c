@@ -219,7 +219,8 @@ put_document(StringInfo out, const char *title, const char *document, Jsonb *who
 		return;
 	put_object(out, title, everything ? whole : eg_seen(document, whole, &hidden));
 	if (hidden)
-		appendStringInfo(out, "  not shown: %s (for the owner, the author and superusers)\n", hidden);
+		appendStringInfo(out, "  not shown: %s (for the owner, the author and superusers)\n",
+						 hidden);
 }
 
 static char *

@@ -25,6 +25,7 @@
 #include "api/result.h"
 #include "eval/metrics.h"
 #include "store/registry.h"
+#include "store/roles.h"
 
 PG_FUNCTION_INFO_V1(engage_check);
 
@@ -458,7 +459,8 @@ check_model(const char *name, bool missing_ok, Tuplestorestate *store,
 			TupleDesc desc)
 {
 	Checking	c = {0};
-	char	   *problem;
+	char	   *problem,
+			   *orphans;
 	ListCell   *lc;
 
 	c.m = eg_models_get(name, missing_ok, EG_PRIV_MANAGE, false);
@@ -493,6 +495,11 @@ check_model(const char *name, bool missing_ok, Tuplestorestate *store,
 		foreach(lc, c.checks)
 			judge(&c, lfirst(lc));
 	}
+	orphans = eg_role_orphans(c.m->id);
+	if (orphans)
+		(void) add_line(&c, "roles", orphans);
+	else
+		eg_alert_resolve(c.m, c.version, "roles", "the check passed");
 	raise_and_resolve(&c);
 	if (problem == NULL)
 	{

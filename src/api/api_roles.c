@@ -74,7 +74,7 @@ engage_role_missing(PG_FUNCTION_ARGS)
 									 "does not exist"));
 }
 
-/* engage.role_renamed(role name): the name that the role has now, NULL when it has none or the same */
+/* engage.role_renamed(role name): what the role is called now; NULL: the same, or it is gone */
 Datum
 engage_role_renamed(PG_FUNCTION_ARGS)
 {

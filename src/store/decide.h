@@ -95,7 +95,8 @@ struct EgDecider
  * errors quote rules and values that rules have read: who was only granted the policy
  * sees what failed, the owner and the author see why.
  */
-extern char *eg_decide_try(const EgDecider *d, const EgLayer *l, void (*work) (void *arg), void *arg);
+extern char *eg_decide_try(const EgDecider *d, const EgLayer *l, void (*work) (void *arg),
+						   void *arg);
 
 /* Note a failure; what is a phrase: rule "x". */
 extern void eg_decide_failed(EgDecider *d, EgLayerResult *r, const char *what,

@@ -20,6 +20,7 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "access/xlog.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
@@ -28,6 +29,8 @@
 #include "store/roles.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/json.h"
 
 #define NOTED \
 	"SELECT role FROM engage.role WHERE name OPERATOR(pg_catalog.=) $1" \
@@ -37,6 +40,22 @@ static char *
 cluster_text(void)
 {
 	return psprintf(UINT64_FORMAT, GetSystemIdentifier());
+}
+
+/* What this transaction has taken down last: the snapshot of its statement may be older. */
+static struct
+{
+	NameData	name;
+	Oid			role;
+	TransactionId xid;
+}			latest;
+
+static void
+remember(const char *name, Oid role)
+{
+	namestrcpy(&latest.name, name);
+	latest.role = role;
+	latest.xid = GetTopTransactionIdIfAny();
 }
 
 /* The oid that was taken down for a name in this cluster; InvalidOid: none. */
@@ -50,6 +69,9 @@ noted(const char *name)
 	Oid			role = InvalidOid;
 	bool		isnull;
 
+	if (TransactionIdIsValid(latest.xid) && latest.xid == GetTopTransactionIdIfAny() &&
+		strcmp(NameStr(latest.name), name) == 0)
+		return latest.role;
 	values[0] = DirectFunctionCall1(namein, CStringGetDatum(name));
 	values[1] = CStringGetTextDatum(cluster_text());
 	eg_visit_begin_fast(&v);
@@ -97,7 +119,7 @@ eg_role_includes(Oid user, const char *name)
 static void
 note_restored(const char *cluster)
 {
-	eg_visit_write("UPDATE engage.role k SET role = r.oid, cluster = $1 FROM pg_authid r"
+	eg_visit_write("UPDATE engage.role k SET role = r.oid, cluster = $1 FROM pg_roles r"
 				   " WHERE k.cluster <> $1 AND r.rolname = k.name", "t", cluster);
 }
 
@@ -132,12 +154,14 @@ eg_role_note(const char *name)
 				 errhint("A superuser finds them in the view engage.orphans, and gives them to others or, with engage_admit_role('%s'), to this role.",
 						 name)));
 	eg_visit_end(&v);
+	remember(name, role);
 }
 
 int64
 eg_role_admit(const char *name)
 {
 	Oid			role = get_role_oid(name, false);
+	StringInfoData detail;
 	EgVisit		v;
 	int64		n = 0;
 
@@ -153,6 +177,13 @@ eg_role_admit(const char *name)
 				   " ON CONFLICT (name) DO UPDATE SET role = excluded.role,"
 				   " cluster = excluded.cluster", "nlt", name, (int64) role, cluster_text());
 	eg_visit_end(&v);
+	remember(name, role);
+	initStringInfo(&detail);
+	appendStringInfoString(&detail, "{\"role\": ");
+	escape_json(&detail, name);
+	appendStringInfoChar(&detail, '}');
+	eg_models_event(0, "", NULL, "admit role",
+					DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(detail.data))));
 	return n;
 }
 
@@ -163,11 +194,15 @@ eg_role_orphans(int64 model_id)
 	char	   *text = NULL;
 
 	eg_visit_begin(&v);
-	if (eg_visit_write("SELECT string_agg(o.object || CASE WHEN o.name = m.name THEN '' ELSE"
-					   " ' ' || o.name END || ': role \"' || o.role || '\" ' || o.missing, '; '"
-					   " ORDER BY o.object, o.name, o.role)"
+	if (eg_visit_write("SELECT string_agg(format('role \"%s\" %s (%s)', x.role, x.missing,"
+					   " x.objects), '; ' ORDER BY x.role) FROM (SELECT o.role, o.missing,"
+					   " string_agg(DISTINCT o.object, ', ' ORDER BY o.object)"
 					   " FROM engage.orphan o JOIN engage.model m ON m.id = o.model_id"
-					   " WHERE o.model_id = $1", "l", model_id) > 0)
+					   " LEFT JOIN engage.version v ON v.id = m.deployed"
+					   " WHERE o.model_id = $1 AND (o.object <> 'source of version'"
+					   " OR o.name = m.name || '@' || v.major || '.' || v.minor || '.' || v.patch)"
+					   " GROUP BY o.role, o.missing) AS x (role, missing, objects)", "l",
+					   model_id) > 0)
 		text = eg_visit_text(&v, 0, 1);
 	eg_visit_end(&v);
 	return text;

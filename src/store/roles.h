@@ -16,7 +16,7 @@
  */
 extern Oid	eg_role_oid(const char *name);
 
-/* Where the role that a stored name stood for has another name in this cluster now: that one, or NULL. */
+/* The present name of the role that a stored name stood for in this cluster; NULL: the same. */
 extern char *eg_role_renamed(const char *name);
 
 /* Is the user a superuser, or has the rights of the role that the stored name stands for? */
@@ -31,7 +31,7 @@ extern void eg_role_note(const char *name);
 /* The role of that name takes over what an earlier one has left; returns how much that is. */
 extern int64 eg_role_admit(const char *name);
 
-/* What the view engage.orphans says about a model, in a line; NULL: nothing. */
+/* What engage.orphans says about a model and its deployed version, in a line; NULL: nothing. */
 extern char *eg_role_orphans(int64 model_id);
 
 /* Is the current user the owner of the version's model, its author, or superuser? */

@@ -141,7 +141,7 @@ is($pg->query("SELECT check_name, detail->>'error' FROM engage.check_results WHE
 is($pg->query("SELECT check_name, status FROM engage_check('trap') ORDER BY 1", user => 'mallory'), "auc.down|unknown\noutcomes|error\nrows.min|unknown\nsource|error", 'as mallory herself does');
 $pg->query("REASSIGN OWNED BY mallory TO postgres; DROP OWNED BY mallory");
 $pg->query("ALTER ROLE mallory RENAME TO gone");
-is($pg->query("SELECT check_name, status FROM engage_check('trap') WHERE status = 'error' ORDER BY 1"), "outcomes|error\nsource|error", 'an author that is gone');
+is($pg->query("SELECT check_name, status FROM engage_check('trap') WHERE status = 'error' ORDER BY 1"), "outcomes|error\nroles|error\nsource|error", 'an author that is gone');
 like($pg->query("SELECT message FROM engage.alerts WHERE model = 'trap' AND check_name = 'source'"), qr/role "mallory" does not exist/, 'is named');
 
 # ---- a dump carries what is watched and what was found

@@ -99,7 +99,9 @@ $pg->query("CREATE TABLE other AS SELECT * FROM payments; SELECT engage_train('l
 $pg->query("SELECT engage_policy('lent', '{\"layers\": [{\"name\": \"m\", \"models\": [{\"model\": \"lent\"}]}]}'); SELECT engage_policy_grant('lent', 'app')", user => 'alice');
 is($pg->query("SELECT errors FROM engage_decide('lent', '{\"amount\":1}'::jsonb)", user => 'app'), '0', 'a model that was lent to the author');
 $pg->query("SELECT engage_revoke('lent', 'alice')");
-is($pg->query("SELECT errors, reasons FROM engage_decide('lent', '{\"amount\":1}'::jsonb)", user => 'app'), '1|{"model \"lent\" failed: permission denied for model \"lent\""}', 'and was taken back');
+is($pg->query("SELECT errors, reasons FROM engage_decide('lent', '{\"amount\":1}'::jsonb)", user => 'app'), '1|{"model \"lent\" failed"}', 'and was taken back');
+is($pg->query("SELECT errors, reasons FROM engage_decide('lent', '{\"amount\":1}'::jsonb)", user => 'alice'), '1|{"model \"lent\" failed: permission denied for model \"lent\""}',
+	'the author is told why');
 like($pg->error("SELECT engage_policy('lent', '{\"layers\": [{\"name\": \"m\", \"models\": [{\"model\": \"lent\"}]}]}')", user => 'alice'), qr/42501: permission denied for model "lent"/, 'is refused in a new version');
 
 # ---- a cancel and a timeout are not failures of a rule
