@@ -158,7 +158,7 @@ $pg->query("INSERT INTO mallory.pol VALUES ('a', now(), 1), ('a', now(), 1)", us
 foreach my $user ('dba', 'bob')
 {
 	is($pg->query(q{SELECT score FROM engage_decide('limits', '{"k": "a"}'::jsonb)}, user => $user), '90', "a decision of $user");
-	$pg->query(q{SELECT score FROM engage_decide('limits', p) FROM mallory.pol p LIMIT 1}, user => $user);
+	$pg->query(q{SELECT score FROM mallory.pol p, LATERAL engage_decide('limits', p) LIMIT 1}, user => $user);
 }
 $pg->query("CREATE INDEX i ON mallory.pol_velocity ((mallory.quiet('index')))", user => 'mallory');
 is($pg->query(q{SELECT score FROM engage_decide('limits', '{"k": "a"}'::jsonb)}, user => 'dba'), '90', 'with an expression on the rollup');
