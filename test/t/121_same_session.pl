@@ -19,14 +19,14 @@ SELECT engage_train('m', 't', '$target', key => '$key', algorithm => 'logistic_r
 SELECT engage_train('tree', 't', '$target', key => '$key', algorithm => 'decision_tree', seed => $seed, exclude => '{y,z,c,d}');
 SELECT engage_train('parts', 't', '$target', key => '$key', algorithm => 'decision_tree', partition_by => 'e', seed => $seed, exclude => '{y,z,c,d}');
 SELECT engage_train('seg', 't', algorithm => 'kmeans', key => 'id', params => '{"k": 3}', features => '{a,b}');
-SELECT engage_name_segment('seg', 1, 'first $which');
+SELECT engage_label_segment('seg', 1, 'first $which');
 SELECT engage_set_wording('m', '{"raises": "$which raises"}');
 SELECT engage_train('ab', 't', '$target', key => '$key', algorithm => 'logistic_regression', seed => 5, features => '{a,b}');
 SELECT engage_train('ab', 't', '$target', key => '$key', algorithm => 'decision_tree', seed => 6, features => '{a,b,e}', deploy => 'never');
 SELECT engage_experiment_start('x', 'ab', ARRAY['1.0.0', '2.0.0'], key => 'e');
 SELECT engage_policy('p', '{"layers": [{"name": "r", "rules": [{"name": "one $which", "when": "$rule", "score": 40}, {"name": "cast", "when": "a::dom > 90", "score": 50},
 	{"name": "function", "when": "high(a)", "score": 60}, {"name": "composite", "when": "(c).x > 7", "score": 70}, {"name": "enum", "when": "e = ''green''", "score": 30}, {"name": "domain", "when": "d > 5", "score": 20}],
-	"on_error": "ignore"}, {"name": "m", "models": [{"model": "m"}]}]}', source => 't');
+	"on_error": "skip"}, {"name": "m", "models": [{"model": "m"}]}]}', source => 't');
 SELECT engage_velocity_track('v', 'ev', CASE '$which' WHEN 'a' THEN 'k' ELSE 'n' END, 'at', 'amt');
 SQL
 }
@@ -78,7 +78,7 @@ my @events = (
 	[ 'the key of a rollup gets another type', 'ALTER TABLE v_velocity ALTER key TYPE varchar(20)' ],
 	[ 'a rollup is renamed', 'ALTER TABLE v_velocity RENAME TO w; CREATE SCHEMA s; ALTER TABLE w SET SCHEMA s' ],
 	[ 'a schema is renamed', 'ALTER SCHEMA s RENAME TO s2' ],
-	[ 'wording, names and experiments change', "SELECT engage_set_wording('m', '{\"raises\": \"lifts\"}'); SELECT engage_name_segment('seg', 2, 'two'); SELECT engage_experiment_finish('x', NULL)" ],
+	[ 'wording, names and experiments change', "SELECT engage_set_wording('m', '{\"raises\": \"lifts\"}'); SELECT engage_label_segment('seg', 2, 'two'); SELECT engage_experiment_finish('x', NULL)" ],
 	[ 'a version is deployed', "SELECT engage_deploy('ab', '2.0.0')" ],
 	[ 'the registry is made again', 'DROP EXTENSION engage CASCADE; DROP TABLE IF EXISTS v_velocity; CREATE EXTENSION engage', content('b') ],
 	[ 'the registry and the types are made again', "DROP EXTENSION engage CASCADE; DROP TABLE t, ev; DROP TABLE IF EXISTS v_velocity; DROP TYPE colour, pair; DROP DOMAIN dom; DROP FUNCTION high; CREATE EXTENSION engage", $tables, content('a') ]);
@@ -101,7 +101,7 @@ sub keeper
 	foreach my $name (sort keys %probe)
 	{
 		answer($s, "PREPARE $name AS $probe{$name}");
-		answer($s, "CREATE OR REPLACE FUNCTION f_$name() RETURNS text LANGUAGE plpgsql AS \$\$ DECLARE r text; BEGIN $probe{$name} INTO r; RETURN r; END \$\$") if $probe{$name} !~ s/^SELECT /SELECT /r || 1;
+		answer($s, "CREATE OR REPLACE FUNCTION f_$name() RETURNS text LANGUAGE plpgsql AS \$\$ DECLARE r text; BEGIN $probe{$name} INTO r; RETURN r; END \$\$");
 	}
 	return $s;
 }
