@@ -113,6 +113,14 @@ CREATE TABLE engage.event (
 );
 CREATE INDEX event_model_idx ON engage.event (model_id);
 
+-- which role a name meant when it was stored, and in which cluster (src/store/roles.c)
+CREATE TABLE engage.role (
+	name name NOT NULL,
+	role oid NOT NULL,
+	cluster text NOT NULL,					-- its system identifier: oids of others mean nothing here
+	CONSTRAINT role_pkey PRIMARY KEY (name)
+);
+
 -- pg_dump saves the rows, and the sequences with them, so that new ids cannot collide
 SELECT pg_catalog.pg_extension_config_dump('engage.model', '');
 SELECT pg_catalog.pg_extension_config_dump('engage.version', '');
@@ -121,6 +129,7 @@ SELECT pg_catalog.pg_extension_config_dump('engage.artifact', '');
 SELECT pg_catalog.pg_extension_config_dump('engage.deployment', '');
 SELECT pg_catalog.pg_extension_config_dump('engage.privilege', '');
 SELECT pg_catalog.pg_extension_config_dump('engage.event', '');
+SELECT pg_catalog.pg_extension_config_dump('engage.role', '');
 SELECT pg_catalog.pg_extension_config_dump('engage.model_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('engage.version_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('engage.deployment_id_seq', '');
@@ -128,7 +137,43 @@ SELECT pg_catalog.pg_extension_config_dump('engage.event_id_seq', '');
 
 -- ---------------------------------------------------------------------------
 -- Views: what the current user may see
+--
+-- Who may use a model sees columns, metrics, features and parameters.  SQL text
+-- that is stored with it, its search_path and texts of errors, which quote SQL
+-- and values of rows, are for the owner, the author and superusers: engage.seen()
+-- keeps the members of documents that all may see (the list: src/store/seen.c).
 -- ---------------------------------------------------------------------------
+
+CREATE FUNCTION engage.plays(role name) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'engage_plays' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 50;
+COMMENT ON FUNCTION engage.plays(name) IS
+	'does the current user have the rights of the role that a stored name stands for?';
+
+CREATE FUNCTION engage.plays(owner name, author name) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'engage_plays_author' LANGUAGE C STABLE PARALLEL SAFE COST 50;
+COMMENT ON FUNCTION engage.plays(name, name) IS
+	'does the current user have the rights of an owner or of an author?';
+
+CREATE FUNCTION engage.seen(document text, whole jsonb, everything boolean) RETURNS jsonb
+	AS 'MODULE_PATHNAME', 'engage_seen' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION engage.seen(text, jsonb, boolean) IS
+	'a recipe, data of a version, or detail of an event or a check, without what is not for everybody';
+
+CREATE FUNCTION engage.role_missing(role name) RETURNS text
+	AS 'MODULE_PATHNAME', 'engage_role_missing' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 50;
+COMMENT ON FUNCTION engage.role_missing(name) IS
+	'why a stored name stands for no role; NULL when it stands for one';
+
+CREATE FUNCTION engage.role_renamed(role name) RETURNS name
+	AS 'MODULE_PATHNAME', 'engage_role_renamed' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 50;
+COMMENT ON FUNCTION engage.role_renamed(name) IS
+	'the present name of the role that a stored name stood for, where it has another one';
+
+-- whose rights the source of a version is read with
+CREATE VIEW engage.version_author AS
+SELECT v.id AS version_id, (v.recipe->>'author')::name AS author
+FROM engage.version v;
+COMMENT ON VIEW engage.version_author IS 'authors of versions; imported ones have none';
 
 CREATE VIEW engage.models WITH (security_barrier) AS
 SELECT m.name AS model,
@@ -142,13 +187,9 @@ SELECT m.name AS model,
 FROM engage.model m
 LEFT JOIN engage.version v ON v.id = m.deployed
 LEFT JOIN engage.deployment d ON d.id = m.deployment
-WHERE (SELECT r.rolsuper FROM pg_catalog.pg_roles r WHERE r.rolname = current_user)
-	OR EXISTS (SELECT FROM pg_catalog.pg_roles r
-			   WHERE r.rolname = m.owner AND pg_catalog.pg_has_role(r.oid, 'USAGE'))
+WHERE engage.plays(m.owner)
 	OR EXISTS (SELECT FROM engage.privilege p
-			   LEFT JOIN pg_catalog.pg_roles r ON r.rolname = p.role
-			   WHERE p.model_id = m.id
-				 AND (p.role = 'public' OR pg_catalog.pg_has_role(r.oid, 'USAGE')));
+			   WHERE p.model_id = m.id AND (p.role = 'public' OR engage.plays(p.role)));
 COMMENT ON VIEW engage.models IS 'models that the current user may use';
 
 CREATE VIEW engage.versions WITH (security_barrier) AS
@@ -159,8 +200,8 @@ SELECT m.name AS model,
 	v.task,
 	v.metrics,
 	v.params,
-	v.recipe,
-	v.data,
+	engage.seen('recipe', v.recipe, s.everything) AS recipe,
+	engage.seen('data', v.data, s.everything) AS data,
 	v.seed,
 	v.library,
 	v.extension,
@@ -170,8 +211,11 @@ SELECT m.name AS model,
 	v.created_by
 FROM engage.version v
 JOIN engage.model m ON m.id = v.model_id
+JOIN engage.version_author a ON a.version_id = v.id
+CROSS JOIN LATERAL engage.plays(m.owner, a.author) AS s (everything)
 WHERE EXISTS (SELECT FROM engage.models s WHERE s.model = m.name);
-COMMENT ON VIEW engage.versions IS 'versions of the models that the current user may use';
+COMMENT ON VIEW engage.versions IS
+	'versions of the models that the current user may use; SQL in them is for owner and author';
 
 CREATE VIEW engage.events WITH (security_barrier) AS
 SELECT e.id,
@@ -181,12 +225,12 @@ SELECT e.id,
 	e.model,
 	e.version,
 	e.action,
-	e.detail
+	engage.seen('event', e.detail, engage.plays(m.owner, e.who)) AS detail
 FROM engage.event e
-WHERE e.who = current_user
+LEFT JOIN engage.model m ON m.id = e.model_id
+WHERE (e.who = current_user AND engage.plays(e.who))
 	OR (SELECT r.rolsuper FROM pg_catalog.pg_roles r WHERE r.rolname = current_user)
-	OR EXISTS (SELECT FROM engage.model m JOIN engage.models s ON s.model = m.name
-			   WHERE m.id = e.model_id);
+	OR EXISTS (SELECT FROM engage.models s WHERE s.model = m.name);
 COMMENT ON VIEW engage.events IS
 	'changes of the models that the current user may use, and all that the current user made';
 
@@ -197,3 +241,4 @@ COMMENT ON TABLE engage.artifact IS 'the trained models themselves, in chunks';
 COMMENT ON TABLE engage.deployment IS 'what was deployed after what';
 COMMENT ON TABLE engage.privilege IS 'who but the owner may use a model';
 COMMENT ON TABLE engage.event IS 'every change of the registry';
+COMMENT ON TABLE engage.role IS 'which roles the names in the registry stand for';

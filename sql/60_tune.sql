@@ -102,15 +102,12 @@ SELECT s.model,
 	t.loss,
 	t.seconds,
 	t.state,
-	t.message,
+	CASE WHEN engage.plays(s.who) THEN t.message END AS message,
 	s.who,
 	t.at
 FROM engage.trial t
 JOIN engage.tuning s ON s.id = t.tuning
-WHERE s.who = current_user
-	OR (SELECT r.rolsuper FROM pg_catalog.pg_roles r WHERE r.rolname = current_user)
-	OR EXISTS (SELECT FROM pg_catalog.pg_roles r
-			   WHERE r.rolname = s.who AND pg_catalog.pg_has_role(r.oid, 'USAGE'))
+WHERE engage.plays(s.who)
 	OR EXISTS (SELECT FROM engage.models m WHERE m.model = s.model);
 COMMENT ON VIEW engage.trials IS
 	'leaderboard: trials of the current user, and of the models that the current user may use';

@@ -77,8 +77,8 @@ CREATE VIEW engage.monitors WITH (security_barrier) AS
 SELECT m.name AS model,
 	w.policy,
 	w.thresholds,
-	w.source,
-	w.outcomes,
+	CASE WHEN engage.plays(m.owner, w.author) THEN w.source END AS source,
+	CASE WHEN engage.plays(m.owner, w.author) THEN w.outcomes END AS outcomes,
 	w.cooldown,
 	w.acted,
 	(SELECT max(r.at) FROM engage.check_result r WHERE r.model_id = m.id) AS checked,
@@ -99,11 +99,14 @@ SELECT r.id,
 	r.value,
 	r.threshold,
 	r.status,
-	r.detail,
+	engage.seen('check', r.detail, s.everything) AS detail,
 	r.alert_id,
-	r.action
+	-- what follows the colon may be the text of an error
+	CASE WHEN s.everything THEN r.action ELSE pg_catalog.split_part(r.action, ':', 1) END AS action
 FROM engage.check_result r
 JOIN engage.model m ON m.id = r.model_id
+LEFT JOIN engage.monitor w ON w.model_id = m.id
+CROSS JOIN LATERAL engage.plays(m.owner, w.author) AS s (everything)
 WHERE EXISTS (SELECT FROM engage.models s WHERE s.model = m.name);
 COMMENT ON VIEW engage.check_results IS 'what checks found of the models that the current user may use';
 
@@ -114,7 +117,8 @@ SELECT a.id,
 	CASE WHEN a.resolved IS NOT NULL THEN 'resolved'
 		WHEN a.acknowledged IS NOT NULL THEN 'acknowledged'
 		ELSE 'open' END AS state,
-	a.message,
+	-- a check that gave no number has failed with an error
+	CASE WHEN s.everything OR (a.value IS NOT NULL AND a.threshold IS NOT NULL) THEN a.message END AS message,
 	a.version,
 	a.value,
 	a.threshold,
@@ -123,10 +127,12 @@ SELECT a.id,
 	a.last_seen,
 	a.acknowledged,
 	a.acknowledged_by,
-	a.note,
+	CASE WHEN s.everything THEN a.note END AS note,
 	a.resolved
 FROM engage.alert a
 JOIN engage.model m ON m.id = a.model_id
+LEFT JOIN engage.monitor w ON w.model_id = m.id
+CROSS JOIN LATERAL engage.plays(m.owner, w.author) AS s (everything)
 WHERE EXISTS (SELECT FROM engage.models s WHERE s.model = m.name);
 COMMENT ON VIEW engage.alerts IS 'alerts of the models that the current user may use';
 

@@ -75,20 +75,16 @@ SELECT p.name AS policy,
 FROM engage.policy p
 LEFT JOIN engage.policy_version v ON v.id = p.deployed
 LEFT JOIN engage.policy_deployment d ON d.id = p.deployment
-WHERE (SELECT r.rolsuper FROM pg_catalog.pg_roles r WHERE r.rolname = current_user)
-	OR EXISTS (SELECT FROM pg_catalog.pg_roles r
-			   WHERE r.rolname = p.owner AND pg_catalog.pg_has_role(r.oid, 'USAGE'))
+WHERE engage.plays(p.owner)
 	OR EXISTS (SELECT FROM engage.policy_privilege g
-			   LEFT JOIN pg_catalog.pg_roles r ON r.rolname = g.role
-			   WHERE g.policy_id = p.id
-				 AND (g.role = 'public' OR pg_catalog.pg_has_role(r.oid, 'USAGE')));
+			   WHERE g.policy_id = p.id AND (g.role = 'public' OR engage.plays(g.role)));
 COMMENT ON VIEW engage.policies IS 'policies that the current user may decide with';
 
 CREATE VIEW engage.policy_versions WITH (security_barrier) AS
 SELECT p.name AS policy,
 	v.version,
 	(v.id = p.deployed) IS TRUE AS deployed,
-	v.definition,
+	CASE WHEN engage.plays(p.owner, v.author) THEN v.definition END AS definition,
 	v.columns,
 	v.comment,
 	v.author,
@@ -107,13 +103,13 @@ SELECT e.id,
 	e.model AS policy,
 	e.version,
 	e.action,
-	e.detail
+	engage.seen('event', e.detail, engage.plays(p.owner, e.who)) AS detail
 FROM engage.event e
+LEFT JOIN engage.policy p ON p.id = e.model_id
 WHERE e.action LIKE 'policy %'
-	AND (e.who = current_user
+	AND ((e.who = current_user AND engage.plays(e.who))
 		 OR (SELECT r.rolsuper FROM pg_catalog.pg_roles r WHERE r.rolname = current_user)
-		 OR EXISTS (SELECT FROM engage.policy p JOIN engage.policies s ON s.policy = p.name
-					WHERE p.id = e.model_id));
+		 OR EXISTS (SELECT FROM engage.policies s WHERE s.policy = p.name));
 COMMENT ON VIEW engage.policy_events IS
 	'changes of the policies that the current user may decide with, and all that the current user made';
 

@@ -20,3 +20,4 @@ GRANT SELECT ON engage.segment_names TO PUBLIC;
 GRANT SELECT ON engage.metrics TO PUBLIC;
 GRANT SELECT ON engage.policies, engage.policy_versions, engage.policy_events TO PUBLIC;
 GRANT SELECT ON engage.velocity_trackers TO PUBLIC;
+GRANT SELECT ON engage.orphans TO PUBLIC;

@@ -16,6 +16,7 @@
 #include "fmgr.h"
 #include "store/cache.h"
 #include "store/registry.h"
+#include "store/roles.h"
 #include "utils/builtins.h"
 #include "utils/datetime.h"
 #include "utils/fmgrprotos.h"
@@ -208,6 +209,19 @@ put_object(StringInfo out, const char *title, const Jsonb *object)
 	}
 }
 
+/* A document of the version: for others than its owner and author without what is theirs. */
+static void
+put_document(StringInfo out, const char *title, const char *document, Jsonb *whole, bool everything)
+{
+	char	   *hidden = NULL;
+
+	if (whole == NULL)
+		return;
+	put_object(out, title, everything ? whole : eg_seen(document, whole, &hidden));
+	if (hidden)
+		appendStringInfo(out, "  not shown: %s (for the owner, the author and superusers)\n", hidden);
+}
+
 static char *
 number_text(const EgColumn *c, double value)
 {
@@ -393,6 +407,7 @@ engage_describe(PG_FUNCTION_ARGS)
 	EgCompiled *c = eg_cache_get(id, CurrentMemoryContext);
 	List	   *lines = eg_models_version_lines(m->id);
 	EgVersionLine *line = find_line(lines, id);
+	bool		everything = eg_version_is_open(v);
 	StringInfoData out;
 
 	initStringInfo(&out);
@@ -411,13 +426,13 @@ engage_describe(PG_FUNCTION_ARGS)
 		put_line(&out, "size", "%lld kB", (long long) (line->bytes + 1023) / 1024);
 	}
 	put_model(&out, c);
-	put_object(&out, "Recipe", v->recipe);
+	put_document(&out, "Recipe", "recipe", v->recipe, everything);
 	put_object(&out, "Parameters", v->params);
-	put_object(&out, "Data", v->data);
+	put_document(&out, "Data", "data", v->data, everything);
 	put_object(&out, "Metrics on rows held out of training", v->metrics);
 	put_columns(&out, c->parts[0]->schema);
 	put_versions(&out, lines);
-	put_history(&out, eg_models_event_lines(m->id, MAX_EVENTS));
+	put_history(&out, eg_models_event_lines(m->id, MAX_EVENTS, everything));
 	out.data[--out.len] = '\0';
 	PG_RETURN_TEXT_P(cstring_to_text_with_len(out.data, out.len));
 }

@@ -86,11 +86,39 @@ eg_decider_code(const EgDecider *d)
  */
 
 char *
-eg_decide_try(const EgLayer *l, void (*work) (void *arg), void *arg)
+eg_decide_try(const EgDecider *d, const EgLayer *l, void (*work) (void *arg), void *arg)
 {
+	MemoryContext caller = CurrentMemoryContext;
+
 	if (l->on_error.kind != EG_FALLBACK_FAIL)
 		return eg_attempt(work, arg);
-	work(arg);
+	if (d->open)
+	{
+		work(arg);
+		return NULL;
+	}
+	PG_TRY();
+	{
+		work(arg);
+	}
+	PG_CATCH();
+	{
+		ErrorData  *e;
+		int			class;
+
+		MemoryContextSwitchTo(caller);
+		e = CopyErrorData();
+		class = ERRCODE_TO_CATEGORY(e->sqlerrcode);
+		if (class == ERRCODE_OPERATOR_INTERVENTION || class == ERRCODE_TRANSACTION_ROLLBACK)
+			PG_RE_THROW();
+		FlushErrorState();
+		ereport(ERROR,
+				(errcode(e->sqlerrcode),
+				 errmsg("layer \"%s\" of policy \"%s\" failed", l->name, d->code->name),
+				 errdetail("The owner and the author of the policy see why."),
+				 errdetail_log("%s", e->message)));
+	}
+	PG_END_TRY();
 	return NULL;
 }
 
@@ -98,11 +126,13 @@ eg_decide_try(const EgLayer *l, void (*work) (void *arg), void *arg)
 void
 eg_decide_failed(EgDecider *d, EgLayerResult *r, const char *what, const char *problem)
 {
-	d->decision->reasons = lappend(d->decision->reasons, psprintf("%s failed: %s", what, problem));
+	d->decision->reasons = lappend(d->decision->reasons,
+								   d->open ? psprintf("%s failed: %s", what, problem) :
+								   psprintf("%s failed", what));
 	d->decision->errors++;
 	appendStringInfoString(&r->detail, strcmp(r->status, "fallback") == 0 ? ", " :
 						   ", \"failed\": [");
-	escape_json(&r->detail, psprintf("%s: %s", what, problem));
+	escape_json(&r->detail, d->open ? psprintf("%s: %s", what, problem) : what);
 	r->status = "fallback";
 }
 
@@ -236,7 +266,7 @@ run_rules(EgDecider *d, int layer, EgLayerResult *r)
 
 	if (s->econtext)
 		ResetExprContext(s->econtext);
-	if (eg_decide_try(l, rules_work, &w) != NULL)
+	if (eg_decide_try(d, l, rules_work, &w) != NULL)
 	{
 		w.stop = -1;
 		for (i = 0; i < l->n && w.stop < 0; i++)

@@ -87,10 +87,15 @@ struct EgDecider
 	HeapTupleHeader tuple;		/* the row at hand */
 	Jsonb	   *json;
 	EgDecision *decision;
+	bool		open;			/* the caller may see why something failed */
 };
 
-/* Do it, and if the layer's failures are to be survived, return the error's text. */
-extern char *eg_decide_try(const EgLayer *l, void (*work) (void *arg), void *arg);
+/*
+ * Do it, and if the layer's failures are to be survived, return the error's text.  Texts of
+ * errors quote rules and values that rules have read: who was only granted the policy
+ * sees what failed, the owner and the author see why.
+ */
+extern char *eg_decide_try(const EgDecider *d, const EgLayer *l, void (*work) (void *arg), void *arg);
 
 /* Note a failure; what is a phrase: rule "x". */
 extern void eg_decide_failed(EgDecider *d, EgLayerResult *r, const char *what,

@@ -23,6 +23,7 @@
 #include "store/explain.h"
 #include "store/gate.h"
 #include "store/registry.h"
+#include "store/roles.h"
 
 typedef struct EgModelExplainer
 {
@@ -161,6 +162,7 @@ eg_decider_refresh(EgDecider *d)
 	int			i,
 				k;
 
+	d->open = eg_policy_is_open(d->code->version_id);
 	for (i = 0; i < p->nlayers; i++)
 	{
 		const EgLayer *l = &p->layers[i];
@@ -169,7 +171,7 @@ eg_decider_refresh(EgDecider *d)
 		{
 			EgModelSite *site = &d->models[i][k];
 			ModelWork	w = {d, l, &l->models[k], site, NULL, 0, NULL};
-			char	   *problem = eg_decide_try(l, resolve_work, &w);
+			char	   *problem = eg_decide_try(d, l, resolve_work, &w);
 
 			if (site->problem)
 				pfree(site->problem);
@@ -251,12 +253,12 @@ explain(EgDecider *d, ModelWork *w, double factor, EgLayerResult *r)
 	initStringInfo(&text);
 	if (w->site->unexplained)
 		return text.data;
-	problem = eg_decide_try(w->l, explain_work, w);
+	problem = eg_decide_try(d, w->l, explain_work, w);
 	if (problem)
 	{
 		w->site->unexplained = true;
 		appendStringInfoString(&r->detail, ", \"unexplained\": ");
-		escape_json(&r->detail, problem);
+		escape_json(&r->detail, d->open ? problem : "failed");
 		return text.data;
 	}
 	appendStringInfoString(&r->detail, ", \"features\": [");

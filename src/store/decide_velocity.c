@@ -187,7 +187,7 @@ eg_decide_velocity(EgDecider *d, int layer, EgLayerResult *r)
 	r->score = 0;
 	if (d->row->slot->tts_isnull[w.site->key - 1])
 		return;
-	problem = eg_decide_try(l, velocity_work, &w);
+	problem = eg_decide_try(d, l, velocity_work, &w);
 	if (problem)
 	{
 		eg_decide_failed(d, r, psprintf("velocity \"%s\"", l->velocity), problem);

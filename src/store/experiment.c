@@ -278,6 +278,7 @@ eg_experiment_start(const EgModelRow *m, const EgExperimentSpec *spec)
 {
 	char	   *texts[3];
 	EgVisit		v;
+	uint64		n;
 
 	check_spec(m, spec);
 	eg_visit_begin(&v);
@@ -291,22 +292,23 @@ eg_experiment_start(const EgModelRow *m, const EgExperimentSpec *spec)
 				 errmsg("experiment \"%s\" is running on model \"%s\"", running, m->name),
 				 errhint("Finish it first: engage_experiment_finish('%s').", running)));
 	}
-	if (eg_visit_write("SELECT 1 FROM engage.experiment WHERE name = $1", "t", spec->name) > 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_DUPLICATE_OBJECT),
-				 errmsg("experiment \"%s\" already exists", spec->name),
-				 errdetail("The log knows experiments by their names, so each has its own.")));
 	eg_visit_end(&v);
 
 	arm_texts(m, spec, texts);
 	eg_visit_begin(&v);
-	eg_visit_write("WITH e AS (INSERT INTO engage.experiment (name, model_id, key, version_ids,"
+	n = eg_visit_write("WITH e AS (INSERT INTO engage.experiment (name, model_id, key, version_ids,"
 				   " versions, weights, shadow, planned, started_by) VALUES ($1, $2, $3,"
-				   " $4::bigint[], $5::text[], $6::float8[], $7::boolean, $8, $9) RETURNING id)"
+				   " $4::bigint[], $5::text[], $6::float8[], $7::boolean, $8, $9)"
+				   " ON CONFLICT (name) DO NOTHING RETURNING id)"
 				   " UPDATE engage.model m SET experiment = e.id FROM e WHERE m.id = $2",
 				   "tltttttln", spec->name, m->id, spec->key, texts[0], texts[1], texts[2],
 				   spec->shadow ? "true" : "false", spec->planned,
 				   GetUserNameFromId(v.user, false));
+	if (n == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_DUPLICATE_OBJECT),
+				 errmsg("experiment \"%s\" already exists", spec->name),
+				 errdetail("The log knows experiments by their names, so each has its own.")));
 	eg_visit_end(&v);
 	eg_models_event(m->id, m->name, NULL, "experiment start",
 					detail(spec->name, quoted_list(texts[1]), spec->shadow));

@@ -23,6 +23,8 @@
 #include "miscadmin.h"
 #include "store/gate.h"
 #include "store/registry.h"
+#include "store/roles.h"
+#include "store/sequences.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
@@ -162,6 +164,8 @@ visit_run(const char *sql, bool read_only, const char *args, va_list ap)
 			nulls[i] = 'n';
 	}
 
+	if (!read_only)
+		eg_sequence_check(sql);
 	code = SPI_execute_with_args(sql, n, types, values, nulls, read_only, 0);
 	if (code < 0)
 		elog(ERROR, "SPI failed in the registry: %s", SPI_result_code_string(code));
@@ -290,12 +294,11 @@ bool
 eg_models_allowed(Oid user, int64 model_id, const char *owner, EgPrivilege privilege)
 {
 	static SPIPlanPtr plan = NULL;
-	Oid			role = get_role_oid(owner, true);
 	Oid			type = INT8OID;
 	Datum		value = Int64GetDatum(model_id);
 	uint64		n;
 
-	if (superuser_arg(user) || (OidIsValid(role) && has_privs_of_role(user, role)))
+	if (eg_role_includes(user, owner))
 		return true;
 	if (privilege != EG_PRIV_USE)
 		return false;
@@ -309,10 +312,8 @@ eg_models_allowed(Oid user, int64 model_id, const char *owner, EgPrivilege privi
 		bool		isnull;
 		Name		grantee = DatumGetName(eg_visit_datum(i, 1, &isnull));
 
-		if (strcmp(NameStr(*grantee), "public") == 0)
-			return true;
-		role = get_role_oid(NameStr(*grantee), true);
-		if (OidIsValid(role) && has_privs_of_role(user, role))
+		if (strcmp(NameStr(*grantee), "public") == 0 ||
+			eg_role_includes(user, NameStr(*grantee)))
 			return true;
 	}
 	return false;
@@ -469,7 +470,7 @@ eg_models_get(const char *name, bool missing_ok, EgPrivilege privilege, bool loc
 
 		m->id = eg_visit_int64(0, 1);
 		m->name = eg_visit_text(&visit, 0, 2);
-		m->owner = get_role_oid(owner, true);
+		m->owner = eg_role_oid(owner);
 		m->deployed = eg_visit_int64(0, 4);
 		m->split = eg_visit_jsonb(&visit, 0, 5);
 		eg_models_require(&visit, m->id, m->name, owner, privilege);
@@ -493,6 +494,7 @@ eg_models_create(const char *name, Jsonb *split)
 	uint64		inserted;
 
 	eg_model_name_check(name);
+	eg_role_note(GetUserNameFromId(GetUserId(), false));
 	eg_visit_begin(&visit);
 	inserted = eg_visit_write("INSERT INTO engage.model (name, owner, split) VALUES ($1, $2, $3)"
 							  " ON CONFLICT (name) DO NOTHING", "tnj",
@@ -519,6 +521,7 @@ eg_models_event(int64 model_id, const char *model, const char *version, const ch
 {
 	EgVisit		visit;
 
+	eg_role_note(GetUserNameFromId(GetUserId(), false));
 	eg_visit_begin(&visit);
 	eg_visit_write("INSERT INTO engage.event (who, login, model_id, model, version, action, detail)"
 				   " VALUES ($1, $2, $3, $4, $5, $6, $7)", "nnltttj",

@@ -14,6 +14,7 @@
 #include "miscadmin.h"
 #include "store/experiment.h"
 #include "store/registry.h"
+#include "store/roles.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
@@ -101,9 +102,7 @@ eg_models_grant(const EgModelRow *m, const char *role)
 	EgVisit		visit;
 	uint64		n;
 
-	if (strcmp(role, "public") != 0)
-		(void) get_role_oid(role, false);
-
+	eg_role_note(role);
 	eg_visit_begin(&visit);
 	n = eg_visit_write("INSERT INTO engage.privilege (model_id, role) VALUES ($1, $2)"
 					   " ON CONFLICT DO NOTHING", "ln", m->id, role);
@@ -146,6 +145,7 @@ eg_models_set_owner(const EgModelRow *m, const char *role)
 #else
 	check_is_member_of_role(GetUserId(), new_owner);
 #endif
+	eg_role_note(role);
 
 	eg_visit_begin(&visit);
 	eg_visit_write("UPDATE engage.model SET owner = $2 WHERE id = $1", "ln", m->id, role);
@@ -153,18 +153,30 @@ eg_models_set_owner(const EgModelRow *m, const char *role)
 	eg_models_event(m->id, m->name, NULL, "owner", eg_event_detail("role", role));
 }
 
+/* Another session may give the name away while this one looks: the index decides. */
 void
 eg_models_rename(const EgModelRow *m, const char *name)
 {
+	MemoryContext caller = CurrentMemoryContext;
 	EgVisit		visit;
 
 	eg_model_name_check(name);
 	eg_visit_begin(&visit);
-	if (eg_visit_write("SELECT id FROM engage.model WHERE name = $1", "t", name) > 0)
+	PG_TRY();
+	{
+		eg_visit_write("UPDATE engage.model SET name = $2 WHERE id = $1", "lt", m->id, name);
+	}
+	PG_CATCH();
+	{
+		if (geterrcode() != ERRCODE_UNIQUE_VIOLATION)
+			PG_RE_THROW();
+		MemoryContextSwitchTo(caller);
+		FlushErrorState();
 		ereport(ERROR,
 				(errcode(ERRCODE_DUPLICATE_OBJECT),
 				 errmsg("model \"%s\" already exists", name)));
-	eg_visit_write("UPDATE engage.model SET name = $2 WHERE id = $1", "lt", m->id, name);
+	}
+	PG_END_TRY();
 	eg_visit_end(&visit);
 	eg_models_event(m->id, name, NULL, "rename", eg_event_detail("from", m->name));
 }
@@ -215,16 +227,17 @@ eg_models_version_lines(int64 model_id)
 }
 
 List *
-eg_models_event_lines(int64 model_id, int limit)
+eg_models_event_lines(int64 model_id, int limit, bool everything)
 {
 	List	   *lines = NIL;
 	EgVisit		visit;
 	uint64		n;
 
 	eg_visit_begin(&visit);
-	n = eg_visit_read("SELECT to_char(at, 'YYYY-MM-DD HH24:MI'), who, action, version, detail::text"
-					  " FROM engage.event WHERE model_id = $1 ORDER BY id DESC LIMIT $2", "li",
-					  model_id, limit);
+	n = eg_visit_read("SELECT to_char(at, 'YYYY-MM-DD HH24:MI'), who, action, version,"
+					  " engage.seen('event', detail, $3 = 1)::text"
+					  " FROM engage.event WHERE model_id = $1 ORDER BY id DESC LIMIT $2", "lii",
+					  model_id, limit, (int) everything);
 	for (uint64 i = 0; i < n; i++)
 	{
 		MemoryContext old = MemoryContextSwitchTo(visit.caller);

@@ -111,7 +111,7 @@ eg_models_add_version(const EgModelRow *m, const EgVersionRow *v, const EgArtifa
 		" algorithm, task, recipe, params, metrics, data, seed, library, extension,"
 		" seconds, bytes)"
 		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)"
-		" ON CONFLICT DO NOTHING RETURNING id",
+		" ON CONFLICT (model_id, major, minor, patch) DO NOTHING RETURNING id",
 		"liiinttjjjjlttdl", m->id, v->major, v->minor, v->patch,
 		GetUserNameFromId(visit.user, false), v->algorithm, v->task, v->recipe, v->params,
 		v->metrics, v->data, v->seed, v->library, EG_VERSION, v->seconds,

@@ -22,6 +22,7 @@
 #include "base/compat.h"
 #include "store/policy.h"
 #include "store/registry.h"
+#include "store/roles.h"
 
 #define BY_NAME \
 	"SELECT id, owner, deployed FROM engage.policy WHERE name OPERATOR(pg_catalog.=) $1"
@@ -41,9 +42,7 @@
 static bool
 manages(Oid user, const char *owner)
 {
-	Oid			role = get_role_oid(owner, true);
-
-	return superuser_arg(user) || (OidIsValid(role) && has_privs_of_role(user, role));
+	return eg_role_includes(user, owner);
 }
 
 static bool
@@ -62,12 +61,9 @@ decides(Oid user, int64 id, const char *owner)
 	{
 		bool		isnull;
 		Name		grantee = DatumGetName(eg_visit_datum(i, 1, &isnull));
-		Oid			role;
 
-		if (strcmp(NameStr(*grantee), "public") == 0)
-			return true;
-		role = get_role_oid(NameStr(*grantee), true);
-		if (OidIsValid(role) && has_privs_of_role(user, role))
+		if (strcmp(NameStr(*grantee), "public") == 0 ||
+			eg_role_includes(user, NameStr(*grantee)))
 			return true;
 	}
 	return false;
@@ -317,6 +313,7 @@ eg_policy_save(const char *name, Jsonb *definition, Jsonb *columns, Jsonb *names
 	int			version;
 
 	check_name(name);
+	eg_role_note(GetUserNameFromId(GetUserId(), false));
 	eg_visit_begin(&v);
 	created = eg_visit_write("INSERT INTO engage.policy (name, owner) VALUES ($1, $2)"
 							 " ON CONFLICT (name) DO NOTHING", "tn", name,
@@ -465,8 +462,7 @@ eg_policy_grant(const EgPolicyRow *p, const char *role)
 	EgVisit		v;
 	uint64		n;
 
-	if (strcmp(role, "public") != 0)
-		(void) get_role_oid(role, false);
+	eg_role_note(role);
 	eg_visit_begin(&v);
 	n = eg_visit_write("INSERT INTO engage.policy_privilege (policy_id, role) VALUES ($1, $2)"
 					   " ON CONFLICT DO NOTHING", "ln", p->id, role);
@@ -507,6 +503,7 @@ eg_policy_set_owner(const EgPolicyRow *p, const char *role)
 #else
 	check_is_member_of_role(GetUserId(), owner);
 #endif
+	eg_role_note(role);
 	eg_visit_begin(&v);
 	eg_visit_write("UPDATE engage.policy SET owner = $2 WHERE id = $1", "ln", p->id, role);
 	eg_visit_end(&v);

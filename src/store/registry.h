@@ -148,7 +148,8 @@ typedef struct EgEventLine
 	char	   *detail;			/* JSON, or NULL */
 } EgEventLine;
 
-extern List *eg_models_event_lines(int64 model_id, int limit);
+/* everything: with what is not for all who may use the model */
+extern List *eg_models_event_lines(int64 model_id, int limit, bool everything);
 extern List *eg_models_grantees(int64 model_id);	/* of char * */
 extern char *eg_models_owner_name(int64 model_id);
 

@@ -25,6 +25,7 @@
 #include "utils/memutils.h"
 
 #include "store/registry.h"
+#include "store/roles.h"
 #include "store/tune.h"
 
 #define TRAIN_ARGS			22
@@ -58,6 +59,7 @@ eg_tuning_begin(const char *model, Jsonb *setting, const char *metric, uint64 fi
 	EgVisit		v;
 	int64		id;
 
+	eg_role_note(who);
 	eg_visit_begin(&v);
 	(void) eg_visit_write("INSERT INTO engage.tuning (model, who, setting, metric, fingerprint)"
 						  " VALUES ($1, $2, $3, $4, $5) RETURNING id", "tnjtt", model, who,
@@ -93,13 +95,19 @@ eg_trial_add(int64 tuning, const EgTrialRow *t)
 	EgVisit		v;
 
 	eg_visit_begin(&v);
-	(void) eg_visit_write("INSERT INTO engage.trial (tuning, trial, algorithm, params, scores,"
+	if (eg_visit_write("INSERT INTO engage.trial (tuning, trial, algorithm, params, scores,"
 						  " gaps, mean, deviation, gap, loss, seconds, state, message) VALUES"
 						  " ($1, $2, $3, $4, $5, $6, $7::float8, $8::float8, $9::float8,"
-						  " $10::float8, $11, $12, $13)", "litjjjttttdtt", tuning, t->trial,
+						  " $10::float8, $11, $12, $13)"
+						  " ON CONFLICT (tuning, trial) DO NOTHING", "litjjjttttdtt", tuning, t->trial,
 						  t->algorithm, t->params, t->scores, t->gaps, number_text(t->mean),
 						  number_text(t->deviation), number_text(t->gap), number_text(t->loss),
-						  t->seconds, t->state, t->message);
+						  t->seconds, t->state, t->message) == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_IN_USE),
+				 errmsg("another session goes on with the same search"),
+				 errdetail("Trial %d of search %lld is there already.", t->trial, (long long) tuning),
+				 errhint("Wait until it has finished, and call again with resume => true.")));
 	eg_visit_end(&v);
 }
 
@@ -143,8 +151,9 @@ int64
 eg_trials_forget(const char *model)
 {
 	static const char *const mine =
-		"(SELECT t.id FROM engage.tuning t LEFT JOIN pg_catalog.pg_roles r ON r.rolname = t.who"
-		" WHERE t.model = $1 AND ($2 = 1 OR pg_catalog.pg_has_role($3, r.oid, 'USAGE')))";
+		"(SELECT t.id FROM engage.tuning t WHERE t.model = $1 AND ($2 = 1 OR pg_has_role($3::name,"
+		" (SELECT r.oid FROM pg_roles r WHERE r.rolname = t.who"
+		" AND engage.role_missing(t.who) IS NULL), 'USAGE')))";
 	bool		super = superuser();
 	char	   *who = GetUserNameFromId(GetUserId(), false);
 	EgVisit		v;

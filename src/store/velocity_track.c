@@ -41,6 +41,7 @@
 #include "utils/tuplestore.h"
 
 #include "store/registry.h"
+#include "store/roles.h"
 #include "store/velocity_private.h"
 
 #define PREFIX			"engage_velocity_"
@@ -190,12 +191,14 @@ check_spec(const EgTrackerSpec *spec)
 				 errdetail("Rows that were inserted since this transaction's snapshot would be missed.")));
 }
 
+/* The name is taken first: a second session that wants it waits here, and not in the catalog. */
 static void
-insert_row(const EgTrackerSpec *spec, Oid rollup)
+insert_row(const EgTrackerSpec *spec)
 {
 	EgVisit		v;
 	char	   *user = GetUserNameFromId(GetUserId(), false);
 
+	eg_role_note(user);
 	eg_visit_begin(&v);
 	if (eg_visit_write("SELECT c.oid IS NULL FROM engage.velocity_tracker t"
 					   " LEFT JOIN pg_class c ON c.oid = t.source WHERE t.name = $1", "t",
@@ -207,12 +210,28 @@ insert_row(const EgTrackerSpec *spec, Oid rollup)
 				 errdetail("The table that it tracked has been dropped.") : 0,
 				 errhint("SELECT engage_velocity_untrack('%s') removes it and its rollup.",
 						 spec->name)));
-	if (OidIsValid(rollup))
-		eg_visit_write("INSERT INTO engage.velocity_tracker (name, source, rollup, key, at, amount,"
-					   " lat, lon, created_by) VALUES ($1, $2::oid, $3::oid, $4, $5, $6, $7, $8, $9)",
-					   "tllnnnnnn", spec->name, (int64) spec->source, (int64) rollup,
+	if (eg_visit_write("INSERT INTO engage.velocity_tracker (name, source, rollup, key, at, amount,"
+					   " lat, lon, created_by) VALUES ($1, $2::oid, 0, $3, $4, $5, $6, $7, $8)"
+					   " ON CONFLICT (name) DO NOTHING",
+					   "tlnnnnnn", spec->name, (int64) spec->source,
 					   spec->column[VEL_KEY], spec->column[VEL_AT], spec->column[VEL_AMOUNT],
-					   spec->column[VEL_LAT], spec->column[VEL_LON], user);
+					   spec->column[VEL_LAT], spec->column[VEL_LON], user) == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_DUPLICATE_OBJECT),
+				 errmsg("velocity tracker \"%s\" already exists", spec->name),
+				 errdetail("Another session has made it meanwhile.")));
+	eg_visit_end(&v);
+}
+
+/* Before this transaction ends, nobody else sees the row. */
+static void
+set_rollup(const EgTrackerSpec *spec, Oid rollup)
+{
+	EgVisit		v;
+
+	eg_visit_begin(&v);
+	eg_visit_write("UPDATE engage.velocity_tracker SET rollup = $2::oid WHERE name = $1", "tl",
+				   spec->name, (int64) rollup);
 	eg_visit_end(&v);
 }
 
@@ -302,7 +321,7 @@ eg_velocity_track(const EgTrackerSpec *spec)
 
 	check_spec(spec);
 	owner = owner_of(spec->source);
-	insert_row(spec, InvalidOid);
+	insert_row(spec);
 	source = qualified(spec->source);
 	schema = get_namespace_name(get_rel_namespace(spec->source));
 	rollup = quote_qualified_identifier(schema, psprintf("%s" SUFFIX, spec->name));
@@ -324,7 +343,7 @@ eg_velocity_track(const EgTrackerSpec *spec)
 	if (owner != GetUserId())
 		command(psprintf("ALTER TABLE %s OWNER TO %s", rollup,
 						 quote_identifier(GetUserNameFromId(owner, false))));
-	insert_row(spec, rollup_oid);
+	set_rollup(spec, rollup_oid);
 	CommandCounterIncrement();
 	t = latest_tracker(spec->name, CurrentMemoryContext);
 	enter(&stay, t);
@@ -346,7 +365,7 @@ eg_velocity_untrack(const char *name)
 	eg_visit_begin(&v);
 	if (eg_visit_write("SELECT source::oid, rollup::oid, pg_has_role($2::oid, r.oid, 'USAGE')"
 					   " FROM engage.velocity_tracker t LEFT JOIN pg_roles r"
-					   " ON r.rolname = t.created_by WHERE name = $1 FOR UPDATE OF t", "tl", name,
+					   " ON r.rolname = t.created_by AND engage.role_missing(r.rolname) IS NULL WHERE name = $1 FOR UPDATE OF t", "tl", name,
 					   (int64) v.user) == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),

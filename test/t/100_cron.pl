@@ -106,17 +106,17 @@ like($pg->error("SELECT engage_schedule('m', '* * * * *', 'log')", user => 'alic
 $pg->query("SELECT engage_schedule('s', '* * * * *', 'retrain', '{\"deploy\": \"never\"}', database => 'shop')");
 $pg->query("SELECT engage_train('gone', 'rows', target => 'y', key => 'id', params => '{\"n_estimators\":2}', deploy => 'always');
 	SELECT engage_schedule('gone', '* * * * *'); SELECT engage_drop('gone')", user => 'alice');
-ok($pg->wait_for("SELECT count(*) > 0 FROM engage.schedules WHERE last_status = 'succeeded'", user => 'alice', timeout => 150), 'the job has run')
+ok($pg->wait_for("SELECT count(*) > 0 FROM engage.schedules WHERE action = 'check' AND model = 'm' AND last_status = 'succeeded'", user => 'alice', timeout => 150), 'the job has run')
 	or diag($pg->query('SELECT * FROM cron.job_run_details'));
 is($pg->query("SELECT version, action, detail->>'check', detail->>'deployed', who FROM engage.events WHERE action = 'policy retrain'", user => 'alice'),
 	'1.0.1|policy retrain|drift|true|alice', 'it found the drift and retrained');
 is($pg->query("SELECT deployed FROM engage.models WHERE model = 'm'", user => 'alice'), '1.0.1', 'and deployed the better version');
-ok($pg->wait_for("SELECT last_status = 'succeeded' FROM engage.schedules WHERE model IS NULL", user => 'bob', timeout => 30), "bob's check of all that is his, which is nothing");
-ok($pg->wait_for("SELECT count(*) = 2 FROM engage.versions WHERE model = 's'", database => 'shop', timeout => 30), 'the job in the other database has retrained');
+ok($pg->wait_for("SELECT last_status = 'succeeded' FROM engage.schedules WHERE model IS NULL", user => 'bob', timeout => 150), "bob's check of all that is his, which is nothing");
+ok($pg->wait_for("SELECT count(*) = 2 FROM engage.versions WHERE model = 's'", database => 'shop', timeout => 150), 'the job in the other database has retrained');
 
-ok($pg->wait_for("SELECT count(*) > 0 FROM engage.schedules WHERE action = 'log' AND last_status = 'succeeded'", user => 'alice', timeout => 30), 'the job that logs has run')
+ok($pg->wait_for("SELECT count(*) > 0 FROM engage.schedules WHERE action = 'log' AND last_status = 'succeeded'", user => 'alice', timeout => 150), 'the job that logs has run')
 	or diag($pg->query('SELECT * FROM cron.job_run_details'));
-ok($pg->wait_for("SELECT last_status = 'failed' AND last_message LIKE '%model \"gone\" does not exist%' FROM engage.schedules WHERE model = 'gone'", user => 'alice', timeout => 30),
+ok($pg->wait_for("SELECT last_status = 'failed' AND last_message LIKE '%model \"gone\" does not exist%' FROM engage.schedules WHERE model = 'gone'", user => 'alice', timeout => 150),
 	'the job of a model that was dropped fails, and says why') or diag($pg->query("SELECT * FROM engage.schedules"));
 is($pg->query("SELECT count(DISTINCT key), bool_and(score = engage_predict('m\@' || version, r)), min(scored_at) > now() - interval '10 minutes'
 	FROM engage.predictions p JOIN rows r ON r.id = p.key::int", user => 'alice'), '100|t|t', 'and the log holds what the model says');

@@ -1,0 +1,174 @@
+/*-------------------------------------------------------------------------
+ *
+ * roles.c
+ *	  Roles that the registry knows by name.
+ *
+ * Owners, authors and grantees are stored as names, because names survive dump
+ * and restore.  But a name can change its bearer: after DROP ROLE a new role of
+ * the same name would be the owner of what the old one left.  So when a name is
+ * stored, engage.role takes down the oid that it stands for, and which cluster
+ * that is.  In this cluster a name counts for that role alone; a database that
+ * was restored elsewhere, where oids mean nothing, goes by names until its first
+ * change, which takes down the oids there.
+ *
+ * The server has no hook by which an extension learns of DROP ROLE, DROP OWNED
+ * or REASSIGN OWNED in all databases: roles are objects of the cluster, and event
+ * triggers do not fire for them.  Therefore nothing is done when a role goes; what
+ * it leaves is nobody's but the superusers', and the view engage.orphans lists it.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xlog.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "store/registry.h"
+#include "store/roles.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+
+#define NOTED \
+	"SELECT role FROM engage.role WHERE name OPERATOR(pg_catalog.=) $1" \
+	" AND cluster OPERATOR(pg_catalog.=) $2"
+
+static char *
+cluster_text(void)
+{
+	return psprintf(UINT64_FORMAT, GetSystemIdentifier());
+}
+
+/* The oid that was taken down for a name in this cluster; InvalidOid: none. */
+static Oid
+noted(const char *name)
+{
+	static SPIPlanPtr plan = NULL;
+	Oid			types[2] = {NAMEOID, TEXTOID};
+	Datum		values[2];
+	EgVisit		v;
+	Oid			role = InvalidOid;
+	bool		isnull;
+
+	values[0] = DirectFunctionCall1(namein, CStringGetDatum(name));
+	values[1] = CStringGetTextDatum(cluster_text());
+	eg_visit_begin_fast(&v);
+	if (eg_visit_saved(&plan, NOTED, 2, types, values, 1) > 0)
+		role = DatumGetObjectId(eg_visit_datum(0, 1, &isnull));
+	eg_visit_end(&v);
+	return role;
+}
+
+Oid
+eg_role_oid(const char *name)
+{
+	Oid			role = get_role_oid(name, true);
+	Oid			then = OidIsValid(role) ? noted(name) : InvalidOid;
+
+	return OidIsValid(then) && then != role ? InvalidOid : role;
+}
+
+char *
+eg_role_renamed(const char *name)
+{
+	Oid			then = noted(name);
+	char	   *now = OidIsValid(then) ? GetUserNameFromId(then, true) : NULL;
+
+	return now && strcmp(now, name) != 0 ? now : NULL;
+}
+
+bool
+eg_role_includes(Oid user, const char *name)
+{
+	Oid			role;
+
+	if (superuser_arg(user))
+		return true;
+	role = eg_role_oid(name);
+	return OidIsValid(role) && has_privs_of_role(user, role);
+}
+
+/* ----------
+ * Taking down
+ * ----------
+ */
+
+/* Names of a database that was restored here: they are the roles of these names. */
+static void
+note_restored(const char *cluster)
+{
+	eg_visit_write("UPDATE engage.role k SET role = r.oid, cluster = $1 FROM pg_authid r"
+				   " WHERE k.cluster <> $1 AND r.rolname = k.name", "t", cluster);
+}
+
+void
+eg_role_note(const char *name)
+{
+	char	   *cluster;
+	Oid			role;
+	EgVisit		v;
+
+	if (strcmp(name, "public") == 0)
+		return;
+	role = get_role_oid(name, false);
+	if (noted(name) == role)
+		return;
+	cluster = cluster_text();
+	eg_visit_begin(&v);
+	note_restored(cluster);
+	eg_visit_write("INSERT INTO engage.role AS k (name, role, cluster) VALUES ($1, $2::oid, $3)"
+				   " ON CONFLICT (name) DO UPDATE SET role = excluded.role,"
+				   " cluster = excluded.cluster WHERE k.role <> excluded.role"
+				   " AND NOT EXISTS (SELECT FROM engage.role_use u WHERE u.role = k.name)", "nlt",
+				   name, (int64) role, cluster);
+	if (eg_visit_write("SELECT (SELECT count(*) FROM engage.role_use u WHERE u.role = k.name)"
+					   " FROM engage.role k WHERE k.name = $1 AND k.role <> $2::oid", "nl", name,
+					   (int64) role) > 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("role \"%s\" is not the role that engage knows by this name", name),
+				 errdetail("An earlier role of this name was dropped or renamed and has left %lld objects.",
+						   (long long) eg_visit_int64(0, 1)),
+				 errhint("A superuser finds them in the view engage.orphans, and gives them to others or, with engage_admit_role('%s'), to this role.",
+						 name)));
+	eg_visit_end(&v);
+}
+
+int64
+eg_role_admit(const char *name)
+{
+	Oid			role = get_role_oid(name, false);
+	EgVisit		v;
+	int64		n = 0;
+
+	if (!superuser())
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("must be superuser to say whose a name is"),
+				 errdetail("What an earlier role \"%s\" has left is the superusers'.", name)));
+	eg_visit_begin(&v);
+	if (eg_visit_write("SELECT count(*) FROM engage.role_use u WHERE u.role = $1", "n", name) > 0)
+		n = eg_visit_int64(0, 1);
+	eg_visit_write("INSERT INTO engage.role AS k (name, role, cluster) VALUES ($1, $2::oid, $3)"
+				   " ON CONFLICT (name) DO UPDATE SET role = excluded.role,"
+				   " cluster = excluded.cluster", "nlt", name, (int64) role, cluster_text());
+	eg_visit_end(&v);
+	return n;
+}
+
+char *
+eg_role_orphans(int64 model_id)
+{
+	EgVisit		v;
+	char	   *text = NULL;
+
+	eg_visit_begin(&v);
+	if (eg_visit_write("SELECT string_agg(o.object || CASE WHEN o.name = m.name THEN '' ELSE"
+					   " ' ' || o.name END || ': role \"' || o.role || '\" ' || o.missing, '; '"
+					   " ORDER BY o.object, o.name, o.role)"
+					   " FROM engage.orphan o JOIN engage.model m ON m.id = o.model_id"
+					   " WHERE o.model_id = $1", "l", model_id) > 0)
+		text = eg_visit_text(&v, 0, 1);
+	eg_visit_end(&v);
+	return text;
+}
