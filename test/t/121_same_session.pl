@@ -59,7 +59,7 @@ my %probe = (
 	velocity => "SELECT count_24h || ' ' || sum_24h FROM engage_velocity_state('v', '1', '2024-01-01 00:01')",
 	velocity_key => "SELECT count_24h || ' ' || sum_24h FROM engage_velocity_with('v', 'k1', '2024-01-01 00:01', 5)",
 	fit => "SELECT round(engage_predict(m, t)::numeric, 4) FROM (SELECT engage_fit('linear_regression', a, ROW(b, e)) AS m FROM t) q, (SELECT b AS f1, e AS f2 FROM t WHERE id = 5) t",
-	log => "SELECT round(engage_predict_logged('m', t, id::text)::numeric, 6) FROM t WHERE id = 9");
+	log => "SELECT round(engage_predict_logged('m', t, 'id')::numeric, 6) FROM t WHERE id = 9");
 
 my @events = (
 	[ 'a label is renamed', "ALTER TYPE colour RENAME VALUE 'green' TO 'verde'; ALTER TYPE colour RENAME VALUE 'red' TO 'green'" ],
@@ -72,6 +72,7 @@ my @events = (
 	[ 'an enum is made again with its labels in another order', "ALTER TABLE t ALTER e TYPE text; DROP TYPE colour; CREATE TYPE colour AS ENUM ('blue', 'green', 'red'); ALTER TABLE t ALTER e TYPE colour USING e::colour" ],
 	[ 'a column gets another type', 'ALTER TABLE t ALTER a TYPE numeric, ALTER b TYPE int' ],
 	[ 'a column is dropped', 'ALTER TABLE t DROP b' ],
+	[ 'a column comes back', 'ALTER TABLE t ADD b float8 DEFAULT 3', 'UPDATE t SET b = id % 7 WHERE id % 2 = 0' ],
 	[ 'columns are added', 'ALTER TABLE t ADD extra int DEFAULT 5, ADD more text' ],
 	[ 'the table is made again', 'CREATE TABLE u AS SELECT y, z, e, id, a, c, d, b + 1 AS b FROM t; DROP TABLE t; ALTER TABLE u RENAME TO t' ],
 	[ 'a tracker is made again', "SELECT engage_velocity_untrack('v'); SELECT engage_velocity_track('v', 'ev', 'n', 'at', 'amt')" ],
@@ -101,7 +102,7 @@ sub keeper
 	foreach my $name (sort keys %probe)
 	{
 		answer($s, "PREPARE $name AS $probe{$name}");
-		answer($s, "CREATE OR REPLACE FUNCTION f_$name() RETURNS text LANGUAGE plpgsql AS \$\$ DECLARE r text; BEGIN $probe{$name} INTO r; RETURN r; END \$\$");
+		answer($s, "CREATE OR REPLACE FUNCTION f_$name() RETURNS text LANGUAGE plpgsql AS \$\$ DECLARE result_ text; BEGIN $probe{$name} INTO result_; RETURN result_; END \$\$");
 	}
 	return $s;
 }
@@ -123,7 +124,7 @@ foreach my $by ('itself', 'another session')
 	my $s = keeper();
 	warm($s);
 	my %first = map { $_ => answer($s, $probe{$_}) } sort keys %probe;
-	unlike(join(' ', map { $first{$_} } sort keys %probe), qr/ERROR/, "$by: everything is kept");
+	is(join(' ', map { "$_ $first{$_}" } grep { $first{$_} =~ /ERROR|^$/ } sort keys %probe), '', "$by: everything is kept");
 	foreach my $event (@events)
 	{
 		my ($what, @sql) = @$event;
