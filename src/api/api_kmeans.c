@@ -81,7 +81,8 @@ most_rows(int d)
 static Rows *
 make_rows(int room, int d, int k, int64 seed, Size held)
 {
-	Rows	   *s = eg_state_alloc(ROWS_BYTES(room, d), held, "keeping the rows of engage_kmeans()");
+	Rows	   *s = eg_state_alloc(ROWS_BYTES(room, d), held,
+									"keeping the rows of engage_kmeans()");
 
 	SET_VARSIZE(s, ROWS_BYTES(room, d));
 	s->magic = KMEANS_MAGIC;
