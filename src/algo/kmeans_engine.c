@@ -347,6 +347,8 @@ eg_kmeans_run(const EgKmeansSpec *spec)
 		best = r;
 		best_context = context;
 	}
+	/* the loop runs once at least, and the first time takes what it gets */
+	Assert(best != NULL);
 	copy = palloc(sizeof(EgKmeans));
 	*copy = *best;
 	copy->center = palloc(Max((Size) best->k * best->d, 1) * sizeof(double));

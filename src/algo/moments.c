@@ -21,6 +21,8 @@
 
 #include "algo/moments.h"
 #include "base/blas.h"
+#include "base/run.h"
+#include "engage.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
@@ -55,9 +57,12 @@ new_index(EgMoments *m)
 	if (m->n == m->room)
 	{
 		int			room = m->room + m->room / 4;
-		double	   *sums = zeros((Size) room * room);
+		double	   *sums;
 		Size		i;
 
+		eg_check_memory(((Size) room * room + (Size) m->room * m->room) * sizeof(double),
+						(Size) eg_max_memory * 1024, "keeping sums of products");
+		sums = zeros((Size) room * room);
 		for (i = 0; i < m->n; i++)
 			memcpy(sums + i * room, m->sums + i * m->room, (i + 1) * sizeof(double));
 		pfree(m->sums);

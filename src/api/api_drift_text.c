@@ -21,6 +21,7 @@
 
 #include "api/drift.h"
 #include "api/state.h"
+#include "base/run.h"
 #include "engage.h"
 
 #define WORDS_MAGIC		0x45675732
@@ -73,7 +74,7 @@ heap(Words *w)
 }
 
 static Words *
-make_words(int size, int heap_size)
+make_words(int size, int heap_size, Size held)
 {
 	Size		bytes = WORDS_BYTES(size, heap_size);
 	Words	   *w;
@@ -83,7 +84,7 @@ make_words(int size, int heap_size)
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("the values of a drift aggregate are too long to be counted"),
 				 errdetail("There are %d different ones.", size / 2)));
-	w = palloc0(bytes);
+	w = eg_state_alloc(bytes, held, "counting the values of a drift aggregate");
 	SET_VARSIZE(w, bytes);
 	w->magic = WORDS_MAGIC;
 	w->size = size;
@@ -151,7 +152,7 @@ enlarge(Words *w, int len)
 		heap_size *= 2;
 	if (heap_size > PG_INT32_MAX)
 		heap_size = PG_INT32_MAX;
-	to = make_words(w->n == w->size ? w->size * 2 : w->size, (int) heap_size);
+	to = make_words(w->n == w->size ? w->size * 2 : w->size, (int) heap_size, VARSIZE(w));
 	memcpy(to->missing, w->missing, sizeof(w->missing));
 	for (i = 0; i < w->n; i++)
 	{
@@ -220,7 +221,7 @@ engage_drift_accum_text(PG_FUNCTION_ARGS)
 		PG_RETURN_DATUM(PG_GETARG_DATUM(0));
 	w = state_argument(fcinfo, 0);
 	if (w == NULL)
-		w = make_words(FIRST_ENTRIES, FIRST_HEAP);
+		w = make_words(FIRST_ENTRIES, FIRST_HEAP, 0);
 	else
 		w = eg_state_own(fcinfo, w);
 	if (PG_ARGISNULL(1))
@@ -269,6 +270,8 @@ text_final(FunctionCallInfo fcinfo, EgDriftMeasure measure)
 	if (w == NULL)
 		PG_RETURN_NULL();
 	h.n = w->n + 1;
+	eg_check_memory(VARSIZE(w) + 2 * sizeof(double) * (Size) h.n, (Size) eg_max_memory * 1024,
+					"a drift aggregate");
 	for (side = 0; side < 2; side++)
 	{
 		h.counts[side] = palloc(sizeof(double) * h.n);

@@ -27,6 +27,7 @@
 #include "api/state.h"
 #include "base/compat.h"
 #include "base/random.h"
+#include "base/run.h"
 #include "base/sort.h"
 #include "engage.h"
 
@@ -78,11 +79,11 @@ most_rows(int d)
 }
 
 static Rows *
-make_rows(int room, int d, int k, int64 seed)
+make_rows(int room, int d, int k, int64 seed, Size held)
 {
-	Rows	   *s = palloc(ROWS_BYTES(room, d));
+	Rows	   *s = eg_state_alloc(ROWS_BYTES(room, d), held,
+									"keeping the rows of engage_kmeans()");
 
-	memset(s, 0, offsetof(Rows, v));
 	SET_VARSIZE(s, ROWS_BYTES(room, d));
 	s->magic = KMEANS_MAGIC;
 	s->d = d;
@@ -159,7 +160,7 @@ halve(Rows *s)
 static Rows *
 enlarge(Rows *s, int room)
 {
-	Rows	   *larger = make_rows(room, s->d, s->k, s->seed);
+	Rows	   *larger = make_rows(room, s->d, s->k, s->seed, VARSIZE(s));
 
 	larger->n = s->n;
 	larger->seen = s->seen;
@@ -209,7 +210,7 @@ first_state(FunctionCallInfo fcinfo, int d)
 				 errmsg("the array of features has %d elements, but must have 1 to %d", d,
 						MAX_DIMENSIONS)));
 	return make_rows(Min(FIRST_ROWS, most_rows(d)), d, k,
-					 PG_NARGS() > 3 && !PG_ARGISNULL(3) ? PG_GETARG_INT64(3) : 1);
+					 PG_NARGS() > 3 && !PG_ARGISNULL(3) ? PG_GETARG_INT64(3) : 1, 0);
 }
 
 /* accum(state, features float8[], k integer [, seed bigint]) */
@@ -403,6 +404,8 @@ engage_kmeans_final(PG_FUNCTION_ARGS)
 
 	if (s == NULL || s->n == 0)
 		PG_RETURN_NULL();
+	eg_check_memory(VARSIZE(s) + (Size) s->n * (sizeof(double *) + s->d * sizeof(float)),
+					(Size) eg_max_memory * 1024, "engage_kmeans()");
 	rows = palloc_extended(s->n * sizeof(double *), MCXT_ALLOC_HUGE);
 	spec.x = points(s, rows);
 	spec.n = s->n;

@@ -27,7 +27,9 @@
 #include "api/state.h"
 #include "api/validity.h"
 #include "base/random.h"
+#include "base/run.h"
 #include "base/sort.h"
+#include "engage.h"
 
 PG_FUNCTION_INFO_V1(engage_clustering_accum_int);
 PG_FUNCTION_INFO_V1(engage_clustering_accum_text);
@@ -88,7 +90,7 @@ rows_argument(FunctionCallInfo fcinfo, int place)
 }
 
 static Rows *
-rows_make(int ncols, int sample, int64 size)
+rows_make(int ncols, int sample, int64 size, Size held)
 {
 	Size		bytes = ROWS_BYTES(ncols, size);
 	Rows	   *s;
@@ -99,8 +101,7 @@ rows_make(int ncols, int sample, int64 size)
 				 errmsg("%lld rows of %d features are too many to be kept", (long long) size,
 						ncols),
 				 errhint("Give a sample size as the third argument.")));
-	s = palloc(bytes);
-	memset(s, 0, offsetof(Rows, rows));
+	s = eg_state_alloc(bytes, held, "keeping the rows of a measure of segments");
 	SET_VARSIZE(s, bytes);
 	s->magic = ROWS_MAGIC;
 	s->ncols = ncols;
@@ -142,7 +143,7 @@ rows_grow(Rows *s)
 		rows_thin(s);
 		return s;
 	}
-	larger = rows_make(s->ncols, s->sample, Min((int64) s->size * 2, most));
+	larger = rows_make(s->ncols, s->sample, Min((int64) s->size * 2, most), VARSIZE(s));
 	larger->seen = s->seen;
 	larger->n = s->n;
 	memcpy(larger->rows, s->rows, ROW_BYTES(s->ncols) * s->n);
@@ -217,7 +218,7 @@ accumulate(FunctionCallInfo fcinfo, uint64 segment, int sample)
 					 errmsg("sample must be 0 or in [2, %d], not %d", PG_INT32_MAX / 4, sample)));
 	}
 	if (s == NULL)
-		s = rows_make(n, sample, FIRST_ROWS);
+		s = rows_make(n, sample, FIRST_ROWS, 0);
 	else
 		s = eg_state_own(fcinfo, s);
 	eg_validity_check_columns(s->ncols, n);
@@ -287,7 +288,7 @@ engage_clustering_combine(PG_FUNCTION_ARGS)
 	if (a->sample != b->sample)
 		eg_state_invalid();
 	n = (int64) a->n + b->n;
-	s = rows_make(a->ncols, a->sample, Max(n, FIRST_ROWS));
+	s = rows_make(a->ncols, a->sample, Max(n, FIRST_ROWS), VARSIZE(a) + VARSIZE(b));
 	s->seen = a->seen + b->seen;
 	s->n = (int32) n;
 	memcpy(s->rows, a->rows, ROW_BYTES(a->ncols) * a->n);
@@ -308,6 +309,9 @@ clustering(Rows *s, EgClustering *c)
 
 	if (s == NULL)
 		return false;
+	eg_check_memory(2 * (Size) VARSIZE(s) + (Size) s->n * (sizeof(uint64) + sizeof(int32) +
+														   s->ncols * sizeof(float)),
+					(Size) eg_max_memory * 1024, "a measure of segments");
 	s = memcpy(palloc(VARSIZE(s)), s, VARSIZE(s));
 
 	rows_thin(s);

@@ -23,6 +23,7 @@
 #include "api/state.h"
 #include "api/validity.h"
 #include "base/random.h"
+#include "base/run.h"
 #include "base/sort.h"
 
 PG_FUNCTION_INFO_V1(engage_calinski_harabasz_accum_int);
@@ -80,7 +81,7 @@ groups_argument(FunctionCallInfo fcinfo, int place)
 }
 
 static Groups *
-groups_make(int ncols, int64 size)
+groups_make(int ncols, int64 size, Size held)
 {
 	Size		bytes = GROUPS_BYTES(ncols, size);
 	Groups	   *s;
@@ -89,7 +90,7 @@ groups_make(int ncols, int64 size)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("%lld groups are too many", (long long) size / 2)));
-	s = palloc0(bytes);
+	s = eg_state_alloc(bytes, held, "keeping the groups of a measure of segments");
 	SET_VARSIZE(s, bytes);
 	s->magic = GROUPS_MAGIC;
 	s->ncols = ncols;
@@ -138,7 +139,7 @@ static Groups *groups_put(Groups *s, const Group *from);
 static Groups *
 groups_grow(Groups *s)
 {
-	Groups	   *larger = groups_make(s->ncols, (int64) s->size * 2);
+	Groups	   *larger = groups_make(s->ncols, (int64) s->size * 2, VARSIZE(s));
 	int			i;
 
 	for (i = 0; i < s->size; i++)
@@ -178,7 +179,7 @@ groups_own(FunctionCallInfo fcinfo, int ncols)
 	Groups	   *s = groups_argument(fcinfo, 0);
 
 	if (s == NULL)
-		return groups_make(ncols, FIRST_GROUPS);
+		return groups_make(ncols, FIRST_GROUPS, 0);
 	eg_validity_check_columns(s->ncols, ncols);
 	return eg_state_own(fcinfo, s);
 }
@@ -294,7 +295,8 @@ pairs_of_side(const Groups *s, int side)
 		uint64		segment;
 		double		n;
 	} Part;
-	Part	   *parts = palloc(sizeof(Part) * Max(s->n, 1));
+	Part	   *parts = eg_state_alloc(sizeof(Part) * Max(s->n, 1), VARSIZE(s),
+										   "counting the pairs of engage_adjusted_rand()");
 	double		sum = 0,
 				rows = 0;
 	int			n = 0,

@@ -79,7 +79,7 @@ own_state(FunctionCallInfo fcinfo, bool as_of, TimestampTz at, int nwindows, con
 								  context == AGG_CONTEXT_WINDOW ? EG_VELOCITY_RING :
 								  EG_VELOCITY_EVENTS, nwindows, widths, baseline, at);
 	if (s->nwindows != nwindows || s->baseline != baseline ||
-		memcmp(s->width, widths, sizeof(int64) * nwindows) != 0)
+		(nwindows > 0 && memcmp(s->width, widths, sizeof(int64) * nwindows) != 0))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("the windows must be the same in all rows")));

@@ -35,4 +35,11 @@ extern void eg_step(EgRun *run, int done, int total, const char *metric, double 
 /* Error PROGRAM_LIMIT_EXCEEDED that names needed and allowed memory and the setting. */
 extern void eg_check_memory(Size needed, Size allowed, const char *what);
 
+/*
+ * Zeroed memory for the state of an aggregate that grows with its rows, which is a value: error
+ * PROGRAM_LIMIT_EXCEEDED beyond engage.max_memory, or what a value can hold.  held: the
+ * bytes that stay until the new ones are filled.
+ */
+extern void *eg_state_alloc(Size bytes, Size held, const char *what);
+
 #endif							/* EG_RUN_H */

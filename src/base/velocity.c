@@ -20,6 +20,7 @@
 #include <math.h>
 
 #include "base/compat.h"
+#include "base/run.h"
 #include "base/sphere.h"
 #include "base/velocity.h"
 #include "utils/memutils.h"
@@ -336,7 +337,7 @@ make_room(Events *v, uint32 more)
 		capacity *= 2;
 	if (capacity == v->capacity)
 		return v;
-	larger = palloc0(EVENTS_BYTES(capacity));
+	larger = eg_state_alloc(EVENTS_BYTES(capacity), VARSIZE(v), "keeping the events of a key");
 	memcpy(larger, v, EVENTS_BYTES(v->n));
 	SET_VARSIZE(larger, EVENTS_BYTES(capacity));
 	larger->capacity = capacity;

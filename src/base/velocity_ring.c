@@ -26,6 +26,7 @@
 #include <math.h>
 
 #include "base/compat.h"
+#include "base/run.h"
 #include "base/velocity.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
@@ -147,7 +148,7 @@ grow(const Ring *r)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("a key has more than %u events within its longest window", MOST_EVENTS)));
-	larger = palloc0(RING_BYTES(capacity));
+	larger = eg_state_alloc(RING_BYTES(capacity), VARSIZE(r), "keeping the events of a key");
 	memcpy(larger, r, offsetof(Ring, events));
 	SET_VARSIZE(larger, RING_BYTES(capacity));
 	larger->capacity = capacity;

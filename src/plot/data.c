@@ -215,7 +215,8 @@ read_object(EgPlotData *d, JsonbContainer *object)
 	JsonbContainer *rows = NULL;
 	JsonbIterator *it = JsonbIteratorInit(object);
 	JsonbIteratorToken token;
-	const EgPlotFact *facts = d->kind->facts;
+	static const EgPlotFact none[] = {{NULL}};
+	const EgPlotFact *facts = d->kind->facts ? d->kind->facts : none;
 	JsonbValue	key,
 				v;
 
@@ -240,14 +241,14 @@ read_object(EgPlotData *d, JsonbContainer *object)
 						 errhint("Make it of a query with jsonb_agg().")));
 			continue;
 		}
-		while (facts && facts[j].name && strcmp(facts[j].name, name) != 0)
+		while (facts[j].name && strcmp(facts[j].name, name) != 0)
 			j++;
-		if (facts == NULL || facts[j].name == NULL)
+		if (facts[j].name == NULL)
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("picture \"%s\" has no member \"%s\"", d->kind->name, name),
-					 errhint("Known members: rows%s%s.", facts ? ", " : "",
-							 facts ? eg_name_list(facts, sizeof(EgPlotFact)) : "")));
+					 errhint("Known members: rows%s%s.", facts[0].name ? ", " : "",
+							 eg_name_list(facts, sizeof(EgPlotFact)))));
 		if (!read_value(&v, facts[j].type, &d->fact_number[j], &d->fact_text[j]))
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -278,7 +279,7 @@ eg_plot_data(const EgPlotKind *kind, const Jsonb *data)
 	d->text = palloc0(ncolumns * sizeof(char **));
 	d->given = palloc0(ncolumns * sizeof(bool));
 	d->named = palloc0(ncolumns * sizeof(bool));
-	d->fact_number = palloc((nfacts + 1) * sizeof(double));
+	d->fact_number = palloc0((nfacts + 1) * sizeof(double));
 	d->fact_text = palloc0((nfacts + 1) * sizeof(char *));
 	for (j = 0; j < nfacts; j++)
 		d->fact_number[j] = NAN;

@@ -12,6 +12,7 @@
 
 #include "mb/pg_wchar.h"
 
+#include "base/run.h"
 #include "engage.h"
 #include "store/fit_private.h"
 #include "store/schema_private.h"
@@ -57,9 +58,11 @@ eg_fit_find_rows(EgReader *r, Size *n)
 			rows[*n].valid = false;
 			rows[*n].hash = eg_hash_text(bytes, len);
 		}
-		if (pass == 0)
-			rows = MemoryContextAllocHuge(CurrentMemoryContext,
-										  sizeof(EgFitPacked) * Max(*n, 1));
+		if (pass > 0)
+			break;
+		eg_check_memory(*n * (sizeof(EgFitPacked) + sizeof(double)), (Size) eg_max_memory * 1024,
+						"reading the rows of engage_fit()");
+		rows = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(EgFitPacked) * Max(*n, 1));
 	}
 	return rows;
 }

@@ -25,6 +25,7 @@
 #include "utils/memutils.h"
 #include "utils/typcache.h"
 
+#include "base/run.h"
 #include "store/fit_private.h"
 #include "store/identity.h"
 #include "store/schema_private.h"
@@ -331,12 +332,10 @@ with_room(const char *bytes, uint32 used, Size more)
 				 errmsg("engage_fit() can hold %zu MB of rows, and there are more",
 						room / (1024 * 1024)),
 				 errhint("Train on a table with engage_train().")));
-	state = palloc(VARHDRSZ + room);
+	/* the rest is sent and compared as well: zeros */
+	state = eg_state_alloc(VARHDRSZ + room, used, "keeping the rows of engage_fit()");
 	SET_VARSIZE(state, VARHDRSZ + room);
 	memcpy(VARDATA(state), bytes, used);
-
-	/* the rest is sent and compared as well */
-	memset(VARDATA(state) + used, 0, room - used);
 	return state;
 }
 
@@ -476,7 +475,8 @@ eg_fit_with_sums(const bytea *old, const EgWriter *sums)
 						len / (1024 * 1024)),
 				 errhint("Learn from fewer columns and categories.")));
 	room = Min(head + len + room + 1024, MaxAllocSize - VARHDRSZ);
-	state = palloc0(VARHDRSZ + room);
+	state = eg_state_alloc(VARHDRSZ + room, VARSIZE_ANY(old) + len,
+						   "keeping the sums of engage_fit()");
 	SET_VARSIZE(state, VARHDRSZ + room);
 	memcpy(VARDATA(state), p, head);
 	memcpy(VARDATA(state) + head, sums->buf.data, len);

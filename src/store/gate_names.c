@@ -77,11 +77,12 @@ add_function(Oid function, void *context)
 static void
 find_in_domain(Oid type, Found *f)
 {
-	DomainConstraintRef ref;
+	/* the context's end calls it back: so it has to live in the context */
+	DomainConstraintRef *ref = palloc(sizeof(DomainConstraintRef));
 	ListCell   *lc;
 
-	InitDomainConstraintRef(type, &ref, CurrentMemoryContext, false);
-	foreach(lc, ref.constraints)
+	InitDomainConstraintRef(type, ref, CurrentMemoryContext, false);
+	foreach(lc, ref->constraints)
 	{
 		DomainConstraintState *c = lfirst(lc);
 

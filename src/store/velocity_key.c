@@ -194,7 +194,7 @@ eg_rollup_open(const EgTracker *t, LOCKMODE lock)
 
 	if (rel->rd_rel->relkind != RELKIND_RELATION)
 		no_rollup(t, "It is not a plain table any more.");
-	if (rel->rd_rel->relhasrules)
+	if (rel->rd_rules != NULL && rel->rd_rules->numLocks > 0)
 		no_rollup(t, "It has rules, which would run with its owner's rights.");
 	for (i = 0; rel->trigdesc && i < rel->trigdesc->numtriggers; i++)
 	{

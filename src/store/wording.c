@@ -129,7 +129,7 @@ static void
 check_template(const char *key, const char *template, int allowed)
 {
 	const char *p;
-	Size		len;
+	Size		len = 0;
 
 	if (strlen(template) > MAX_TEMPLATE)
 		ereport(ERROR,
