@@ -79,11 +79,16 @@ sub refreshed
 {
 	my ($role, @calls) = @_;
 
-	return map {
-		+{ %$_, sql => "SET LOCAL ROLE $role;\nCREATE MATERIALIZED VIEW $role.refreshed AS SELECT ($1)::pg_catalog.text $2 WITH NO DATA;\nRESET ROLE;\nREFRESH MATERIALIZED VIEW $role.refreshed",
-			run => 0 }
-		}
-		grep { !$_->{pure} && !$_->{alone} && $_->{sql} =~ /^SELECT ([\w.]+\(.*\)|q::pg_catalog\.text)( FROM engage\.\w+ q| FROM public\.customers c WHERE .*|)$/ && $_->{function}{returns} !~ /^(void|internal|trigger)$/ } @calls;
+	my @refreshed;
+
+	foreach my $call (grep { !$_->{pure} && !$_->{alone} && $_->{function}{returns} !~ /^(void|internal|trigger)$/ } @calls)
+	{
+		my ($what, $from) = $call->{sql} =~ /^SELECT ([\w.]+\(.*\)|q::pg_catalog\.text)( FROM engage\.\w+ q| FROM public\.customers c WHERE .*|)$/ or next;
+
+		push @refreshed, { %$call, run => 0, sql => "SET LOCAL ROLE $role;\nCREATE MATERIALIZED VIEW $role.refreshed AS SELECT ($what)::pg_catalog.text $from WITH NO DATA;\n"
+				. "RESET ROLE;\nREFRESH MATERIALIZED VIEW $role.refreshed" };
+	}
+	return @refreshed;
 }
 
 # ---- the passes: name, callers, what differs
@@ -98,12 +103,12 @@ foreach my $role (@callers)
 	push @jobs, [ 'temporary objects', \@some, user => $role, before => temporary_sql($role) ] if $role ne 'dba';
 	push @jobs, [ 'SET ROLE', \@some, user => 'dba', role => $role, before => "SET ROLE $role;\n" ] if $role =~ /^(owner|author|stranger)$/;
 	push @jobs, [ 'READ ONLY', \@some, user => $role, begin => 'BEGIN READ ONLY' ] if $role =~ /^(dba|deputy|grantee)$/;
-	push @jobs, [ 'REFRESH', [ refreshed($role, @some) ], user => 'dba', role => $role, as => $role ] if $role =~ /^(owner|author|grantee)$/;
+	push @jobs, [ 'REFRESH', [ refreshed($role, @some) ], user => 'dba', role => $role ] if $role =~ /^(owner|author|grantee)$/;
 }
 my @done = run_jobs($pg, \@jobs, 'one', 'two');
 
 # ---- by function and pass: what is wrong
-my (%wrong, %fired, %error, %tried, @useless);
+my (%wrong, %fired, %error, %tried, %fine, %reports, @useless);
 foreach my $job (@done)
 {
 	my ($pass, @results) = @$job;
@@ -112,6 +117,8 @@ foreach my $job (@done)
 	{
 		my $name = $r->{call}{function}{proname};
 
+		$fine{$pass}++ if !defined $r->{error};
+		$reports{$pass} += @{ $r->{probes} };
 		$tried{$pass}{$name}++;
 		push @{ $wrong{$pass}{$name}{$_} }, $r->{role} foreach judge($r);
 		foreach my $probe (grep { $_->[0] !~ /^(temporary|given)/ } @{ $r->{probes} })
@@ -133,6 +140,8 @@ foreach my $job (@done)
 is(join("\n", @useless), '', 'every call does its work for a superuser');
 foreach my $pass ('as they are', 'temporary objects', 'SET ROLE', 'READ ONLY', 'REFRESH')
 {
+	cmp_ok($fine{$pass}, '>', 100, "$pass: $fine{$pass} calls did something");
+	cmp_ok($reports{$pass}, '>', 100, "$pass: probes reported $reports{$pass} times");
 	foreach my $name (sort keys %{ $tried{$pass} })
 	{
 		my $found = $wrong{$pass}{$name} // {};
