@@ -38,8 +38,8 @@ my %each = (
 	policy => [qw(a_policy b_policy c_policy)],
 	speed => [qw(a_speed b_speed c_speed)]);
 
-my $row = '{"id":1,"tenure":5,"spend":20,"plan":"pro","since":"2024-01-02","churned":true,"nick":"x"}';
-my $record = "(SELECT r FROM (SELECT c.*, 'x'::pg_catalog.varchar AS nick FROM $customers c WHERE c.id OPERATOR(pg_catalog.=) 1) r)";
+my $row = '{"id":1,"tenure":5,"spend":20,"plan":"pro","since":"2024-01-02","churned":true,"nick":"x","pair":{"a":"x","b":1}}';
+my $record = "(SELECT r FROM (SELECT c.*, ROW('x')::{R}.label AS nick, 'x'::pg_catalog.text AS pair FROM $customers c WHERE c.id OPERATOR(pg_catalog.=) 1) r)";
 my $quick = q(key => 'id', features => '{tenure,spend}', algorithm => 'logistic_regression');
 my $search = q('churned', key => 'id', features => '{tenure,spend}', algorithms => '{logistic_regression}', trials => 1, folds => 2);
 my $policy = q('{"layers": [{"name": "r", "rules": [{"name": "x", "when": "id > 0"}]}]}');

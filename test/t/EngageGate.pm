@@ -16,6 +16,7 @@ package EngageGate;
 #	R.row(place, id)	volatile: does so for the row with id 1 (for sources)
 #	R.rule(place, id)	stable: the same (for rules)
 #	R.fold(place)		immutable: runs when a query with it is planned
+#	R.label			a type with a cast to text that tells who it runs as
 
 use strict;
 use warnings;
@@ -120,6 +121,11 @@ CREATE FUNCTION $role.rule(place text, id int) RETURNS boolean LANGUAGE plpgsql 
 	'BEGIN IF id OPERATOR(pg_catalog.=) 1 THEN RETURN $role.probe(place); END IF; RETURN true; END';
 CREATE FUNCTION $role.fold(place text) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS
 	'BEGIN RETURN $role.probe(place); END';
+-- a type of the role's own, and what an assignment of it runs
+CREATE TYPE $role.label AS (word text);
+CREATE FUNCTION $role.word($role.label) RETURNS text LANGUAGE plpgsql AS
+	'BEGIN RAISE WARNING ''probe|own cast|%|f|||||'', current_user; RETURN (\$1).word; END';
+CREATE CAST ($role.label AS text) WITH FUNCTION $role.word($role.label) AS ASSIGNMENT;
 SQL
 }
 
@@ -195,15 +201,18 @@ SELECT engage_monitor('${p}_query', $monitor, outcomes => $outcomes, policy => '
 	thresholds => '{"drift": 0.2, "auc": {"min": 0.01}, "rows": {"min": 1}, "prediction_mean": {"shift": 9}}');
 SELECT engage_monitor('${p}_view', 'watched', outcomes => 'guarded', policy => 'retrain', cooldown => '0', thresholds => '{"age": 0, "auc": {"min": 0.01}}');
 CREATE DOMAIN $role.nick AS text CHECK ($role.rule('$p domain', length(VALUE)));
+CREATE TYPE $role.pair AS (a $role.nick, b int);
+CREATE FUNCTION $role.to_pair(text) RETURNS $role.pair LANGUAGE plpgsql IMMUTABLE AS 'BEGIN PERFORM $role.probe(''$p cast''); RETURN ROW(\$1, 1)::$role.pair; END';
+CREATE CAST (text AS $role.pair) WITH FUNCTION $role.to_pair(text) AS ASSIGNMENT;
 CREATE TABLE $role.events (card int, at timestamptz, amount float8);
 INSERT INTO $role.events SELECT 1, timestamptz '2024-01-01' + g * interval '1 min', g FROM generate_series(1, 9) g;
 SELECT engage_velocity_track('${p}_speed', '$role.events', 'card', 'at', 'amount');
 GRANT SELECT ON $role.${p}_speed_velocity TO PUBLIC;
 SELECT engage_policy('${p}_policy', '{"explain": {"from": 0}, "layers": [
-	{"name": "r", "rules": [{"name": "one", "when": "rule(''$p rule'', id)", "score": 50}, {"name": "two", "when": "fold(''$p rule, planned'') AND nick = ''x''", "score": 40}]},
+	{"name": "r", "rules": [{"name": "one", "when": "rule(''$p rule'', id)", "score": 50}, {"name": "two", "when": "fold(''$p rule, planned'') AND nick = ''x'' AND (pair).b = 1", "score": 40}]},
 	{"name": "v", "velocity": "${p}_speed", "key": "id", "limits": {"count_24h": 0}},
 	{"name": "m", "models": [{"model": "${p}_query"}]}]}',
-	source => ${\ quote("SELECT *, 'a'::$role.nick AS nick FROM customers WHERE $role.row('$p policy source', id) AND $role.fold('$p policy source, planned')")});
+	source => ${\ quote("SELECT *, 'a'::$role.nick AS nick, ROW('a', 1)::$role.pair AS pair FROM customers WHERE $role.row('$p policy source', id) AND $role.fold('$p policy source, planned')")});
 SELECT engage_policy_grant('${p}_policy', 'grantee');
 GRANT INSERT ON $role.events TO PUBLIC;
 SELECT engage_create_view('$role.scored', '${p}_query', ${\ quote(source($role, "$p created view"))}, 'id');
@@ -390,6 +399,7 @@ sub judge
 			next;
 		}
 		$wrong{"$what: ran as $user, not $author"} = 1 if $user ne $author && !$taken;
+		next if $place eq 'own cast';
 		my @worked = grep { !($author eq 'dba' && $user eq 'dba' && $superusers_right{$_}) } split /,/, $worked;
 		$wrong{"$what: worked: @worked"} = 1 if @worked;
 		# what a role has planted for itself need not be restricted
@@ -398,7 +408,7 @@ sub judge
 		$wrong{"$what: not read-only"} = 1 if $read_only ne 'on';
 		next if !defined $prefix;
 		$wrong{"$what: temporary objects are not last in the path $path"} = 1 if $path !~ /(^|, )pg_temp$/;
-		my $may = $kind =~ /^(rule|domain)/ ? \%may_decide : \%member;
+		my $may = $kind =~ /^(rule|domain|cast)/ ? \%may_decide : \%member;
 		$wrong{"$what: ran for $role"} = 1 if !$taken && !grep { $_ eq $author } @{ $may->{$role} };
 		$wrong{"$what: ran at all"} = 1 if $kind =~ /^(created view|policy source)/;
 	}
