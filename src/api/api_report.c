@@ -23,6 +23,7 @@
 #include "api/report.h"
 #include "base/compat.h"
 #include "plot/page.h"
+#include "store/authors.h"
 #include "store/cache.h"
 #include "store/explain.h"
 #include "store/registry.h"
@@ -125,26 +126,35 @@ need_source(const EgReport *r, const char *detail)
 			 errhint("Pass a table, a view or a SELECT as the second argument.")));
 }
 
-/* The source that the version was trained on. */
-static char *
-training_source(const EgReport *r)
+/* Names in the version's own source are looked up as its author. */
+static void
+resolve_source(void *arg)
 {
-	char	   *source = r->version->recipe ? eg_jsonb_text(r->version->recipe, "source") : NULL;
+	EgReport   *r = arg;
+	char	   *relation;
 
-	if (source == NULL)
+	r->source = eg_source_query(eg_jsonb_text(r->version->recipe, "source"), &relation);
+}
+
+/* The source that the version was trained on. */
+static void
+training_source(EgReport *r)
+{
+	r->text = eg_recipe_text(r->version);
+	if (r->text == NULL)
 		need_source(r, "The model was imported, so its training rows are not known.");
-	return source;
+	r->text->remedy = "Pass a table, a view or a SELECT as the second argument.";
+	eg_gate_run(r->text, resolve_source, r);
 }
 
 /* Its held-out rows. */
-static char *
-held_out_source(const EgReport *r)
+static void
+held_out_source(EgReport *r)
 {
 	const Jsonb *recipe = r->version->recipe;
-	char	   *source = training_source(r);
-	char	   *relation;
 	double		test_size = 0.2;
 
+	training_source(r);
 	(void) eg_jsonb_number(recipe, "test_size", &test_size);
 	if (eg_jsonb_text(recipe, "split") == NULL)
 	{
@@ -153,8 +163,8 @@ held_out_source(const EgReport *r)
 		if (eg_jsonb_text(recipe, "key") == NULL && eg_jsonb_text(recipe, "group_by") == NULL)
 			need_source(r, "It was trained without a key, so its held-out rows cannot be found.");
 	}
-	return psprintf("SELECT * FROM (%s) AS c WHERE engage.held_out(%s::pg_catalog.text, c.*)",
-					eg_source_query(source, &relation), quote_literal_cstr(r->reference));
+	r->source = psprintf("SELECT * FROM (%s\n) AS c WHERE engage.held_out(%s::pg_catalog.text, c.*)",
+						 r->source, quote_literal_cstr(r->reference));
 }
 
 /* Do the functions that explain work for this model? */
@@ -234,24 +244,47 @@ lead(const EgReport *r)
  * ----------
  */
 
-/* Whatever reads the report's source, or another that it names, comes through here. */
-static void *
-ask(EgReport *r, const EgQuestion *q, bool json)
+typedef struct Asked
 {
-	CHECK_FOR_INTERRUPTS();
-	return json ? (void *) eg_question_jsonb(q) : (void *) eg_question_text(q);
+	const EgQuestion *question;
+	char	   *text;
+	Jsonb	   *json;
+} Asked;
+
+static void
+ask_text(void *arg)
+{
+	Asked	   *a = arg;
+
+	a->text = eg_question_text(a->question);
+}
+
+static void
+ask_jsonb(void *arg)
+{
+	Asked	   *a = arg;
+
+	a->json = eg_question_jsonb(a->question);
 }
 
 char *
 eg_report_text(EgReport *r, const EgQuestion *q)
 {
-	return ask(r, q, false);
+	Asked		a = {q};
+
+	CHECK_FOR_INTERRUPTS();
+	eg_gate_run(r->text, ask_text, &a);
+	return a.text;
 }
 
 Jsonb *
 eg_report_jsonb(EgReport *r, const EgQuestion *q)
 {
-	return ask(r, q, true);
+	Asked		a = {q};
+
+	CHECK_FOR_INTERRUPTS();
+	eg_gate_run(r->text, ask_jsonb, &a);
+	return a.json;
 }
 
 /* Options of the next picture; two that look the same need ids of their own. */
@@ -289,7 +322,8 @@ eg_report_picture(EgReport *r, const char *function, int with, const EgArg *more
 			args[n].value = eg_report_options(r, 0);
 		n++;
 	}
-	svg = eg_report_text(r, &q);
+	CHECK_FOR_INTERRUPTS();
+	svg = with & EG_WITH_SOURCE ? eg_report_text(r, &q) : eg_question_text(&q);
 	if (svg)
 		eg_page_figure(&r->page, svg, caption);
 }
@@ -339,7 +373,7 @@ put_card(EgReport *r)
 	eg_page_fact(&r->page, "Owner", eg_models_owner_name(r->version->model_id));
 	eg_page_facts_end(&r->page);
 	eg_page_preformatted(&r->page, "The whole card, as engage_describe() gives it",
-						 eg_report_text(r, &card));
+						 eg_question_text(&card));
 }
 
 static void
@@ -395,8 +429,12 @@ engage_report(PG_FUNCTION_ARGS)
 	r->compiled = eg_cache_get(r->version->id, CurrentMemoryContext);
 	if (r->target == NULL)
 		r->target = r->compiled->parts[0]->schema->target;
-	r->source = !PG_ARGISNULL(1) ? text_to_cstring(PG_GETARG_TEXT_PP(1)) :
-		eg_report_has_truth(r) ? held_out_source(r) : training_source(r);
+	if (!PG_ARGISNULL(1))
+		r->source = text_to_cstring(PG_GETARG_TEXT_PP(1));
+	else if (eg_report_has_truth(r))
+		held_out_source(r);
+	else
+		training_source(r);
 	if (r->key == NULL && r->version->recipe)
 		r->key = eg_jsonb_text(r->version->recipe, "key");
 

@@ -265,7 +265,7 @@ example_rows(EgReport *r)
 		"'key', s.row OPERATOR(pg_catalog.->) $3, 'score', s.score, 'row', s.row) "
 		"ORDER BY s.score DESC, s.row::pg_catalog.text) FROM ("
 		"SELECT pg_catalog.to_jsonb(c.*) AS row, engage.predict($1, c.*) AS score FROM "
-		"(%s) AS c ORDER BY 2 DESC, 1 LIMIT $2::pg_catalog.int8) AS s",
+		"(%s\n) AS c ORDER BY 2 DESC, 1 LIMIT $2::pg_catalog.int8) AS s",
 		eg_source_query(r->source, &relation));
 	return eg_report_jsonb(r, &q);
 }
@@ -286,7 +286,7 @@ counterfactual_text(EgReport *r, const char *row)
 
 	if (r->compiled->task != EG_BINARY || r->compiled->parts[0]->baseline == NULL)
 		return NULL;
-	return eg_report_text(r, &q);
+	return eg_question_text(&q);
 }
 
 static void
@@ -309,13 +309,13 @@ put_example(EgReport *r, const Jsonb *example, int number)
 	eg_page_pair_begin(&r->page);
 	eg_page_heading(&r->page, key ? psprintf("%s %s: %s", r->key, key, eg_report_number(score)) :
 					psprintf("Row %d: %s", number, eg_report_number(score)));
-	why = eg_report_text(r, &reasons);
+	why = eg_question_text(&reasons);
 	if (why)
 		eg_page_paragraph(&r->page, why);
 	change = counterfactual_text(r, row);
 	if (change)
 		eg_page_paragraph(&r->page, change);
-	svg = eg_report_text(r, &picture);
+	svg = eg_question_text(&picture);
 	eg_page_pair_next(&r->page);
 	if (svg)
 		eg_page_figure(&r->page, svg, NULL);

@@ -35,6 +35,7 @@ typedef struct Wanted
 	const char *more_name;		/* of a further argument, or NULL */
 	const char *more;
 	const EgText *text;			/* of a source of the monitor; NULL: given by the reader */
+	char	   *problem;		/* the source cannot be read */
 	char	   *svg;
 } Wanted;
 
@@ -46,7 +47,7 @@ draw(void *arg)
 		.call = EG_ARGS({w->subject_name, w->subject}, {w->source_name, w->source},
 						{"options", eg_report_options(w->r, 0)}, {w->more_name, w->more})};
 
-	w->svg = eg_report_text(w->r, &q);
+	w->svg = eg_question_text(&q);
 }
 
 static void
@@ -59,16 +60,14 @@ draw_as_author(void *arg)
 static void
 put(Wanted *w, const char *caption)
 {
-	char	   *problem = NULL;
-
 	CHECK_FOR_INTERRUPTS();
-	if (w->text)
-		problem = eg_attempt(draw_as_author, w);
-	else
-		draw(w);
-	if (problem)
+	if (w->text == NULL)
+		draw_as_author(w);
+	else if (w->problem == NULL)
+		w->problem = eg_attempt(draw_as_author, w);
+	if (w->problem)
 		eg_page_paragraph(&w->r->page,
-						  psprintf("What the monitor watches could not be read: %s.", problem));
+						  psprintf("What the monitor watches could not be read: %s.", w->problem));
 	else if (w->svg)
 		eg_page_figure(&w->r->page, w->svg, caption);
 }
@@ -76,6 +75,7 @@ put(Wanted *w, const char *caption)
 /* A source of the monitor as a query: the names in it are the author's. */
 typedef struct Resolved
 {
+	const EgText *text;
 	const char *source;
 	char	   *query;
 } Resolved;
@@ -89,18 +89,25 @@ resolve_source(void *arg)
 	q->query = eg_source_query(q->source, &relation);
 }
 
-/* Outcomes by key, made of rows that hold the key and the target; NULL without these. */
-static char *
-outcomes_of(const EgReport *r, const EgMonitor *w)
+static void
+resolve_as_author(void *arg)
+{
+	eg_gate_run(((Resolved *) arg)->text, resolve_source, arg);
+}
+
+/* Outcomes by key, made of rows that hold the key and the target; no source without these. */
+static void
+use_outcomes(Wanted *p, const EgReport *r, const EgMonitor *w)
 {
 	const char *key = r->version->recipe ? eg_jsonb_text(r->version->recipe, "key") : NULL;
 	const char *target = r->compiled->parts[0]->schema->target;
-	Resolved	q = {w->outcomes, NULL};
+	Resolved	q = {&w->text, w->outcomes, NULL};
 
 	if (w->outcomes == NULL || key == NULL || target == NULL)
-		return NULL;
-	eg_gate_run(&w->text, resolve_source, &q);
-	return psprintf("SELECT c.%s AS key, c.%s AS outcome FROM (%s\n) AS c", quote_identifier(key),
+		return;
+	p->text = &w->text;
+	p->problem = eg_attempt(resolve_as_author, &q);
+	p->source = q.query == NULL ? "" : psprintf("SELECT c.%s AS key, c.%s AS outcome FROM (%s\n) AS c", quote_identifier(key),
 					quote_identifier(target), q.query);
 }
 
@@ -138,7 +145,6 @@ eg_report_watch(EgReport *r, bool given)
 	Wanted		experiment = {r, "engage_plot_experiment", "name", NULL, "outcomes", NULL,
 		"measure", "loss"};
 	const char *args[1] = {r->version->model};
-	char	   *outcomes;
 
 	/* a reader who may not have the monitor's sources run sees the page without them */
 	if (w && !eg_gate_allows(&w->text))
@@ -152,12 +158,9 @@ eg_report_watch(EgReport *r, bool given)
 		drift.source = r->source;
 	if (r->compiled->parts[0]->baseline == NULL)
 		drift.source = NULL;	/* imported: nothing is known of its training rows */
-	if (r->outcomes == NULL && w && (outcomes = outcomes_of(r, w)) != NULL)
-	{
-		performance.source = outcomes;
-		performance.text = &w->text;
-	}
-	if (performance.source && has_loss(r->compiled->task))
+	if (r->outcomes == NULL && w)
+		use_outcomes(&performance, r, w);
+	if (performance.source && performance.problem == NULL && has_loss(r->compiled->task))
 	{
 		experiment.subject = eg_ask_text("SELECT e.experiment FROM engage.experiments AS e"
 										 " WHERE e.model OPERATOR(pg_catalog.=) $1 AND e.running",

@@ -11,6 +11,7 @@
 #include "plot/page.h"
 #include "store/ask.h"
 #include "store/cache.h"
+#include "store/gate.h"
 #include "store/models.h"
 
 typedef struct EgReport
@@ -36,13 +37,14 @@ typedef struct EgReport
 	char	   *reference;		/* 'churn@1.2.0' */
 	EgCompiled *compiled;
 	char	   *source;
+	EgText	   *text;			/* the source is the version's own; NULL: given by the reader */
 	Jsonb	   *metrics;		/* of engage_evaluate() */
 	Jsonb	   *intervals;
 } EgReport;
 
 /*
- * api_report.c: what a function of engage says, or SQL over its rows, or SQL alone (ask.h).
- * Whatever reads the report's source is asked in this way.
+ * api_report.c: what a function of engage says, or SQL over its rows, or SQL alone (ask.h), of
+ * the report's source: whatever reads that is asked in this way, and goes through the gate.
  */
 extern char *eg_report_text(EgReport *r, const EgQuestion *q);
 extern Jsonb *eg_report_jsonb(EgReport *r, const EgQuestion *q);
