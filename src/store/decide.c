@@ -69,7 +69,8 @@ eg_decider_create(int64 version_id, MemoryContext context)
 	}
 	eg_gate_run(&d->code->text, columns_work, d->code);
 	if (d->code->columns->natts > 0)
-		d->row = eg_rule_row_create(d->code->columns, d->code->name, context);
+		d->row = eg_rule_row_create(d->code->columns, &d->code->text, d->code->name,
+									context);
 	MemoryContextSwitchTo(old);
 	return d;
 }

@@ -77,6 +77,12 @@ extern Jsonb *eg_gate_names(List *queries);
 /* The same of parsed expressions. */
 extern Jsonb *eg_gate_expr_names(List *exprs);
 
+/*
+ * Whose functions an expression runs, besides the server's own and those of superusers: the role,
+ * InvalidOid when there are none; *function is one of them.  Several roles: *several.
+ */
+extern Oid eg_gate_code_owner(Node *expr, Oid *function, bool *several);
+
 /* "public.t" for regclass, of names that eg_gate_names() gave; NULL unless it is the only relation */
 extern char *eg_gate_only_relation(const Jsonb *names);
 

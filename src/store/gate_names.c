@@ -307,6 +307,27 @@ eg_gate_expr_names(List *exprs)
 	return names_to_json(NIL, expr_functions((Node *) exprs));
 }
 
+Oid
+eg_gate_code_owner(Node *expr, Oid *function, bool *several)
+{
+	Oid			found = InvalidOid;
+	ListCell   *lc;
+
+	*function = InvalidOid;
+	*several = false;
+	foreach(lc, expr_functions(expr))
+	{
+		Oid			owner;
+
+		if (function_identity(lfirst_oid(lc), &owner) == NULL || superuser_arg(owner))
+			continue;
+		*several = *several || (OidIsValid(found) && owner != found);
+		*function = lfirst_oid(lc);
+		found = owner;
+	}
+	return found;
+}
+
 char *
 eg_gate_only_relation(const Jsonb *names)
 {

@@ -17,6 +17,8 @@
 #include "utils/jsonb.h"
 #include "utils/plancache.h"
 
+#include "store/gate.h"
+
 #include "store/identity.h"
 
 /* ----------
@@ -51,7 +53,8 @@ extern TupleDesc eg_columns_of_source(const char *source);
 typedef struct EgRuleRow
 {
 	MemoryContext context;
-	const char *policy;			/* for messages */
+	const EgText *text;			/* the policy */
+	const char *policy;			/* its name, for messages */
 	TupleDesc	columns;
 	TupleTableSlot *slot;		/* the row, as rules see it */
 
@@ -61,18 +64,24 @@ typedef struct EgRuleRow
 	TupleTableSlot *from;
 	int		   *attno;			/* (columns) in the caller's rows, from 1 */
 	ExprState **cast;			/* (columns) or NULL: as it is */
+	char	   *runs_as;		/* (columns) of cast: whose code it is */
+	Oid			user;			/* who called when the row type was bound */
+	bool		of_caller;		/* there are casts whose code is the caller's */
+	bool		of_author;		/* or the author's */
 	ExprContext *econtext;		/* of casts */
 	struct FmgrInfo *populate;	/* jsonb_populate_record() */
 	Datum		empty;			/* a row of NULLs */
 } EgRuleRow;
 
-extern EgRuleRow *eg_rule_row_create(TupleDesc columns, const char *policy,
+extern EgRuleRow *eg_rule_row_create(TupleDesc columns, const EgText *text, const char *policy,
 									 MemoryContext context);
 
 /*
  * Fill the slot.  Errors UNDEFINED_COLUMN, DATATYPE_MISMATCH and those of casts.
- * The tuple is converted with the caller's rights, the JSON object with whatever
- * rights are in force, which should be the author's.
+ * The JSON object is converted with whatever rights are in force, which should be the
+ * author's.  Casts of a tuple's columns run with the rights of the role whose code they
+ * are, behind the gate: the author's or the caller's; INSUFFICIENT_PRIVILEGE when they are
+ * another's.
  */
 extern void eg_rule_row_tuple(EgRuleRow *r, HeapTupleHeader tuple);
 extern void eg_rule_row_jsonb(EgRuleRow *r, Jsonb *row);

@@ -4,8 +4,8 @@
  *	  Rows of any type and JSON objects, brought into the columns that rules
  *	  were compiled for.
  *
- * A tuple's values are cast as in an assignment, with the caller's rights: if
- * the types are the caller's own, so are the casts.  JSON objects go through
+ * A tuple's values are cast as in an assignment, each cast with the rights of
+ * the role whose code it is.  JSON objects go through
  * jsonb_populate_record(), which knows every type there is.
  *
  *-------------------------------------------------------------------------
@@ -17,6 +17,7 @@
 #include "executor/executor.h"
 #include "fmgr.h"
 #include "funcapi.h"
+#include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "optimizer/optimizer.h"
 #include "parser/parse_coerce.h"
@@ -24,18 +25,22 @@
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/memutils.h"
+#include "utils/regproc.h"
 #include "utils/typcache.h"
 
+#include "store/roles.h"
 #include "store/rules.h"
 #include "store/source_private.h"
 
 EgRuleRow *
-eg_rule_row_create(TupleDesc columns, const char *policy, MemoryContext context)
+eg_rule_row_create(TupleDesc columns, const EgText *text, const char *policy,
+				   MemoryContext context)
 {
 	MemoryContext old = MemoryContextSwitchTo(context);
 	EgRuleRow  *r = palloc0(sizeof(EgRuleRow));
 
 	r->context = context;
+	r->text = text;
 	r->policy = policy;
 	r->columns = CreateTupleDescCopy(columns);
 	r->slot = MakeSingleTupleTableSlot(r->columns, &TTSOpsVirtual);
@@ -55,12 +60,61 @@ no_column(const EgRuleRow *r, const char *name, TupleDesc desc)
 			 hint ? errhint("%s", hint) : 0));
 }
 
+/* Whose code a cast is. */
+enum
+{
+	CAST_OF_SERVER,
+	CAST_OF_CALLER,
+	CAST_OF_AUTHOR
+};
+
+/*
+ * Either type of a cast may have brought it along: the caller's, or that of the policy's
+ * column.  It runs with the rights of the role that it belongs to.
+ */
+static int
+whose_cast(const EgRuleRow *r, Node *cast, const char *column)
+{
+	Oid			function;
+	bool		several;
+	Oid			owner = eg_gate_code_owner(cast, &function, &several);
+
+	if (!OidIsValid(owner))
+		return CAST_OF_SERVER;
+	if (several || (owner != GetUserId() && owner != eg_role_oid(r->text->author)))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("column \"%s\" of the row would be cast by function %s of role \"%s\"",
+						column, format_procedure_qualified(function),
+						GetUserNameFromId(owner, false)),
+				 errdetail("It would run with the rights of another role."),
+				 errhint("Cast the column in the row that you give.")));
+	return owner == GetUserId() ? CAST_OF_CALLER : CAST_OF_AUTHOR;
+}
+
+typedef struct Binding
+{
+	EgRuleRow  *r;
+	int			column;
+	Expr	   *cast;
+} Binding;
+
+/* Rights to execute are asked for here. */
+static void
+init_cast(void *arg)
+{
+	Binding    *b = arg;
+
+	b->r->cast[b->column] = ExecInitExpr(expression_planner(b->cast), NULL);
+}
+
 /* How column i comes from the caller's rows. */
 static void
 bind_column(EgRuleRow *r, int i)
 {
 	Form_pg_attribute to = TupleDescAttr(r->columns, i);
 	Form_pg_attribute a = NULL;
+	Binding		b = {r, i, NULL};
 	Node	   *expr;
 	int			k;
 
@@ -86,7 +140,14 @@ bind_column(EgRuleRow *r, int i)
 	if (IsA(expr, Var) || (IsA(expr, RelabelType) && IsA(((RelabelType *) expr)->arg, Var)))
 		return;
 	assign_expr_collations(NULL, expr);
-	r->cast[i] = ExecInitExpr(expression_planner((Expr *) expr), NULL);
+	b.cast = (Expr *) expr;
+	r->runs_as[i] = whose_cast(r, expr, NameStr(to->attname));
+	r->of_caller |= r->runs_as[i] == CAST_OF_CALLER;
+	r->of_author |= r->runs_as[i] == CAST_OF_AUTHOR;
+	if (r->runs_as[i] == CAST_OF_SERVER)
+		init_cast(&b);
+	else
+		eg_gate_run(r->runs_as[i] == CAST_OF_AUTHOR ? r->text : NULL, init_cast, &b);
 }
 
 static void
@@ -105,6 +166,9 @@ bind(EgRuleRow *r, Oid type, int32 typmod, uint64 identifier)
 	r->from = MakeSingleTupleTableSlot(r->desc, &TTSOpsVirtual);
 	r->attno = palloc0(sizeof(int) * (r->columns->natts + 1));
 	r->cast = palloc0(sizeof(ExprState *) * (r->columns->natts + 1));
+	r->runs_as = palloc0(r->columns->natts + 1);
+	r->of_caller = r->of_author = false;
+	r->user = GetUserId();
 	r->econtext = CreateStandaloneExprContext();
 	r->econtext->ecxt_scantuple = r->from;
 	for (i = 0; i < r->columns->natts; i++)
@@ -113,16 +177,40 @@ bind(EgRuleRow *r, Oid type, int32 typmod, uint64 identifier)
 	r->row_type = row_type;
 }
 
+typedef struct Casting
+{
+	EgRuleRow  *r;
+	int			runs_as;
+} Casting;
+
+static void
+cast_columns(void *arg)
+{
+	Casting    *c = arg;
+	EgRuleRow  *r = c->r;
+	int			i;
+
+	for (i = 0; i < r->columns->natts; i++)
+	{
+		if (r->cast[i] && r->runs_as[i] == c->runs_as)
+			r->slot->tts_values[i] = ExecEvalExprSwitchContext(r->cast[i], r->econtext,
+															   &r->slot->tts_isnull[i]);
+	}
+}
+
 void
 eg_rule_row_tuple(EgRuleRow *r, HeapTupleHeader tuple)
 {
 	Oid			type = HeapTupleHeaderGetTypeId(tuple);
 	int32		typmod = HeapTupleHeaderGetTypMod(tuple);
 	uint64		identifier = assign_record_type_identifier(type, typmod);
+	Casting		of_server = {r, CAST_OF_SERVER};
+	Casting		of_caller = {r, CAST_OF_CALLER};
+	Casting		of_author = {r, CAST_OF_AUTHOR};
 	HeapTupleData t;
 	int			i;
 
-	if (!eg_row_type_is(&r->row_type, identifier))
+	if (!eg_row_type_is(&r->row_type, identifier) || r->user != GetUserId())
 		bind(r, type, typmod, identifier);
 	t.t_len = HeapTupleHeaderGetDatumLength(tuple);
 	ItemPointerSetInvalid(&t.t_self);
@@ -138,15 +226,17 @@ eg_rule_row_tuple(EgRuleRow *r, HeapTupleHeader tuple)
 	{
 		int			k = r->attno[i] - 1;
 
-		if (r->cast[i])
-			r->slot->tts_values[i] = ExecEvalExprSwitchContext(r->cast[i], r->econtext,
-															   &r->slot->tts_isnull[i]);
-		else
+		if (r->cast[i] == NULL)
 		{
 			r->slot->tts_values[i] = r->from->tts_values[k];
 			r->slot->tts_isnull[i] = r->from->tts_isnull[k];
 		}
 	}
+	cast_columns(&of_server);
+	if (r->of_caller)
+		eg_gate_run(NULL, cast_columns, &of_caller);
+	if (r->of_author)
+		eg_gate_run(r->text, cast_columns, &of_author);
 	ExecStoreVirtualTuple(r->slot);
 }
 
