@@ -107,7 +107,8 @@ use_outcomes(Wanted *p, const EgReport *r, const EgMonitor *w)
 		return;
 	p->text = &w->text;
 	p->problem = eg_attempt(resolve_as_author, &q);
-	p->source = q.query == NULL ? "" : psprintf("SELECT c.%s AS key, c.%s AS outcome FROM (%s\n) AS c", quote_identifier(key),
+	p->source = q.query == NULL ? "" :
+		psprintf("SELECT c.%s AS key, c.%s AS outcome FROM (%s\n) AS c", quote_identifier(key),
 					quote_identifier(target), q.query);
 }
 

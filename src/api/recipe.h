@@ -28,7 +28,7 @@ typedef struct EgRecipe
 	double		min_improvement;
 	char	   *search_path;	/* in force when the source was given */
 	char	   *author;			/* whose rights it is read with */
-	Jsonb	   *names;			/* what the names in it mean to that role; NULL: not looked up yet */
+	Jsonb	   *names;			/* what its names mean to that role; NULL: not looked up yet */
 	EgText	   *text;			/* the source as a stored text; NULL: it was given with this call */
 } EgRecipe;
 

@@ -30,7 +30,7 @@ typedef struct EgText
 	const Jsonb *names;			/* eg_gate_names() of then; NULL: not known, and it does not run */
 	int64		model_id;		/* a model that the author may use meanwhile, or 0 */
 	bool		lent;			/* the caller was granted what it answers: need not be its author */
-	bool		take_over;		/* a new author asks what the names mean to him: owners may differ */
+	bool		take_over;		/* a new author asks what the names mean now: owners may differ */
 	const char *remedy;			/* hint for who may not run it, or when names have changed */
 } EgText;
 
@@ -69,8 +69,9 @@ extern struct _SPI_plan *eg_gate_prepare(const char *sql, int nargs, Oid *types,
 extern void eg_gate_check_expr(Node *expr);
 
 /*
- * Within eg_gate_run(): what the names in queries (char *) mean now to the current user: {"relations": {"public.t": owner},
- * "functions": {"public.f(integer)": owner}}; to be stored with the text.
+ * Within eg_gate_run(): what the names in queries (char *) mean now to the current user,
+ * {"relations": {"public.t": owner}, "functions": {"public.f(integer)": owner}}; to be stored
+ * with the text.
  */
 extern Jsonb *eg_gate_names(List *queries);
 
@@ -78,12 +79,20 @@ extern Jsonb *eg_gate_names(List *queries);
 extern Jsonb *eg_gate_expr_names(List *exprs);
 
 /*
- * Whose functions an expression runs, besides the server's own and those of superusers: the role,
- * InvalidOid when there are none; *function is one of them.  Several roles: *several.
+ * Whose code an expression is: the server's own, all of the author's, all of the current
+ * user's or of superusers, who are trusted by everybody; or others', of which *other is a function.
  */
-extern Oid eg_gate_code_owner(Node *expr, Oid *function, bool *several);
+typedef enum EgCode
+{
+	EG_CODE_OF_SERVER,
+	EG_CODE_OF_AUTHOR,
+	EG_CODE_OF_CALLER,
+	EG_CODE_OF_OTHERS
+} EgCode;
 
-/* "public.t" for regclass, of names that eg_gate_names() gave; NULL unless it is the only relation */
+extern EgCode eg_gate_whose(Node *expr, Oid author, Oid *other);
+
+/* "public.t" of such names, NULL unless it is the only relation. */
 extern char *eg_gate_only_relation(const Jsonb *names);
 
 /*

@@ -307,25 +307,37 @@ eg_gate_expr_names(List *exprs)
 	return names_to_json(NIL, expr_functions((Node *) exprs));
 }
 
-Oid
-eg_gate_code_owner(Node *expr, Oid *function, bool *several)
+/* Do all functions belong to the role, or to superusers? */
+static bool
+all_belong(List *functions, Oid role, bool superusers, Oid *other)
 {
-	Oid			found = InvalidOid;
 	ListCell   *lc;
 
-	*function = InvalidOid;
-	*several = false;
-	foreach(lc, expr_functions(expr))
+	foreach(lc, functions)
 	{
 		Oid			owner;
 
-		if (function_identity(lfirst_oid(lc), &owner) == NULL || superuser_arg(owner))
+		if (function_identity(lfirst_oid(lc), &owner) == NULL || owner == role ||
+			(superusers && superuser_arg(owner)))
 			continue;
-		*several = *several || (OidIsValid(found) && owner != found);
-		*function = lfirst_oid(lc);
-		found = owner;
+		*other = lfirst_oid(lc);
+		return false;
 	}
-	return found;
+	return true;
+}
+
+EgCode
+eg_gate_whose(Node *expr, Oid author, Oid *other)
+{
+	List	   *functions = expr_functions(expr);
+
+	if (functions == NIL)
+		return EG_CODE_OF_SERVER;
+	if (all_belong(functions, author, false, other))
+		return EG_CODE_OF_AUTHOR;
+	if (all_belong(functions, GetUserId(), true, other))
+		return EG_CODE_OF_CALLER;
+	return all_belong(functions, author, true, other) ? EG_CODE_OF_AUTHOR : EG_CODE_OF_OTHERS;
 }
 
 char *
@@ -424,7 +436,8 @@ check_relation(const EgText *text, Oid author, Oid relid)
 				 errdetail("When it was stored by role \"%s\", it read: %s.", text->author,
 						   names_then(text, "relations")),
 				 text->remedy ? errhint("%s", text->remedy) : 0));
-	if (!text->take_over && owner != author && !superuser_arg(owner) && owner != get_role_oid(then, true))
+	if (!text->take_over && owner != author && !superuser_arg(owner) &&
+		owner != get_role_oid(then, true))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("relation %s in %s now means one of role \"%s\"", name, text->what,
@@ -441,8 +454,15 @@ check_function(const EgText *text, Oid author, Oid function)
 	char	   *name = function_identity(function, &owner);
 	char	   *then;
 
-	if (name == NULL || text->take_over || owner == author || superuser_arg(owner))
+	if (name == NULL || owner == author || superuser_arg(owner))
 		return;
+	if (text->take_over)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("%s runs function %s of role \"%s\"", text->what, name,
+						GetUserNameFromId(owner, false)),
+				 errdetail("It would run with the rights of role \"%s\".", text->author),
+				 text->remedy ? errhint("%s", text->remedy) : 0));
 	require_names(text);
 	then = owner_then(text, "functions", name);
 	if (then && get_role_oid(then, true) == owner)

@@ -27,7 +27,8 @@
 #include "utils/builtins.h"
 
 /* members of a recipe that say where the rows come from and what is done with the result */
-#define DATA_MEMBERS "'{source,search_path,author,names,seed,deploy,min_improvement,remember}'::text[]"
+#define DATA_MEMBERS \
+	"'{source,search_path,author,names,seed,deploy,min_improvement,remember}'::text[]"
 
 /* Lock the model's row until commit; it is an error when the model is gone. */
 static void

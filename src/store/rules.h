@@ -27,9 +27,9 @@
  */
 
 /*
- * Within eg_gate_run(): parse and analyse a boolean expression over columns; attribute numbers that it
- * uses (from 1) are added to *used.  place is for the error context: rule "large" of
- * layer "hard rules".  Errors as the parser's, with the position in text.
+ * Within eg_gate_run(): parse and analyse a boolean expression over columns;
+ * attribute numbers that it uses (from 1) are added to *used.  place is for the error
+ * context: rule "large" of layer "hard rules".  Errors as the parser's, with the position in text.
  */
 extern Node *eg_rule_parse(const char *text, const char *place, TupleDesc columns,
 						   Bitmapset **used);

@@ -60,36 +60,25 @@ no_column(const EgRuleRow *r, const char *name, TupleDesc desc)
 			 hint ? errhint("%s", hint) : 0));
 }
 
-/* Whose code a cast is. */
-enum
-{
-	CAST_OF_SERVER,
-	CAST_OF_CALLER,
-	CAST_OF_AUTHOR
-};
-
 /*
  * Either type of a cast may have brought it along: the caller's, or that of the policy's
  * column.  It runs with the rights of the role that it belongs to.
  */
-static int
+static EgCode
 whose_cast(const EgRuleRow *r, Node *cast, const char *column)
 {
-	Oid			function;
-	bool		several;
-	Oid			owner = eg_gate_code_owner(cast, &function, &several);
+	Oid			other;
+	EgCode		whose = eg_gate_whose(cast, eg_role_oid(r->text->author), &other);
 
-	if (!OidIsValid(owner))
-		return CAST_OF_SERVER;
-	if (several || (owner != GetUserId() && owner != eg_role_oid(r->text->author)))
+	if (whose == EG_CODE_OF_OTHERS)
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("column \"%s\" of the row would be cast by function %s of role \"%s\"",
-						column, format_procedure_qualified(function),
-						GetUserNameFromId(owner, false)),
-				 errdetail("It would run with the rights of another role."),
+				 errmsg("column \"%s\" of the row would be cast by function %s", column,
+						format_procedure_qualified(other)),
+				 errdetail("The function belongs neither to you nor to the author of policy \"%s\", "
+						   "and would run with another's rights.", r->policy),
 				 errhint("Cast the column in the row that you give.")));
-	return owner == GetUserId() ? CAST_OF_CALLER : CAST_OF_AUTHOR;
+	return whose;
 }
 
 typedef struct Binding
@@ -142,12 +131,12 @@ bind_column(EgRuleRow *r, int i)
 	assign_expr_collations(NULL, expr);
 	b.cast = (Expr *) expr;
 	r->runs_as[i] = whose_cast(r, expr, NameStr(to->attname));
-	r->of_caller |= r->runs_as[i] == CAST_OF_CALLER;
-	r->of_author |= r->runs_as[i] == CAST_OF_AUTHOR;
-	if (r->runs_as[i] == CAST_OF_SERVER)
+	r->of_caller |= r->runs_as[i] == EG_CODE_OF_CALLER;
+	r->of_author |= r->runs_as[i] == EG_CODE_OF_AUTHOR;
+	if (r->runs_as[i] == EG_CODE_OF_SERVER)
 		init_cast(&b);
 	else
-		eg_gate_run(r->runs_as[i] == CAST_OF_AUTHOR ? r->text : NULL, init_cast, &b);
+		eg_gate_run(r->runs_as[i] == EG_CODE_OF_AUTHOR ? r->text : NULL, init_cast, &b);
 }
 
 static void
@@ -180,7 +169,7 @@ bind(EgRuleRow *r, Oid type, int32 typmod, uint64 identifier)
 typedef struct Casting
 {
 	EgRuleRow  *r;
-	int			runs_as;
+	EgCode		runs_as;
 } Casting;
 
 static void
@@ -204,9 +193,9 @@ eg_rule_row_tuple(EgRuleRow *r, HeapTupleHeader tuple)
 	Oid			type = HeapTupleHeaderGetTypeId(tuple);
 	int32		typmod = HeapTupleHeaderGetTypMod(tuple);
 	uint64		identifier = assign_record_type_identifier(type, typmod);
-	Casting		of_server = {r, CAST_OF_SERVER};
-	Casting		of_caller = {r, CAST_OF_CALLER};
-	Casting		of_author = {r, CAST_OF_AUTHOR};
+	Casting		of_server = {r, EG_CODE_OF_SERVER};
+	Casting		of_caller = {r, EG_CODE_OF_CALLER};
+	Casting		of_author = {r, EG_CODE_OF_AUTHOR};
 	HeapTupleData t;
 	int			i;
 

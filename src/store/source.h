@@ -97,7 +97,7 @@ extern EgSourceData *eg_source_read(const EgSourceSpec *spec, EgRun *run);
  */
 extern void eg_source_canonical(EgSourceData *d, const uint64 *rank, Size ntrain);
 
-/* Is a source text the name of a relation?  One has no white space or parenthesis outside its quotes. */
+/* Is a source the name of a relation?  One has no space or parenthesis outside its quotes. */
 extern bool eg_source_is_name(const char *source);
 
 /* The SELECT for a source text, checked: one statement, a SELECT, nothing written. */
@@ -108,7 +108,7 @@ extern char *eg_source_query(const char *source, char **relation);
  */
 extern TupleDesc eg_source_describe(const char *query);
 
-/* What the names in sources (char *, NULL is none) mean to the current user, to be stored with them. */
+/* What the names in sources (char *, NULL is none) mean to the current user (gate.h). */
 extern Jsonb *eg_source_names(List *sources);
 
 struct PortalData;				/* utils/portal.h */

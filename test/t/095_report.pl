@@ -91,7 +91,9 @@ my $watched = $pg->query("$quiet SELECT engage_report('churn', options => '{\"ex
 check_page($watched, 'a watched model');
 like($watched, qr/Is it still good\?<.*Drift since the training of churn\@1\.0\.0.*Performance of churn by week/s, 'drift and performance of what is watched, under the search_path of then');
 unlike($watched, qr/running experiment/, 'there is no experiment');
-unlike($pg->query("SET ROLE reader; $quiet SELECT engage_report('churn', options => '{\"examples\": 0}')"), qr/Is it still good/,
+like($pg->error("SET ROLE reader; $quiet SELECT engage_report('churn', options => '{\"examples\": 0}')"), qr/42501: permission denied to run the source of model "churn"/,
+	'the source of another role is not read for a reader');
+unlike($pg->query("SET ROLE reader; $quiet SELECT engage_report('churn', 'telco', '{\"examples\": 0, \"current\": \"telco\"}')"), qr/Performance of churn/,
 	"another role's sources are not run with the rights of the reader");
 $pg->query("$quiet SELECT version FROM engage_train('churn', 'telco', target => 'churn', key => 'customer_id', algorithm => 'decision_tree', deploy => 'never');
 	SELECT engage_experiment_start('tree', 'churn', versions => ARRAY(SELECT version FROM engage.versions WHERE model = 'churn' ORDER BY created), key => 'customer_id');

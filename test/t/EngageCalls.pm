@@ -19,7 +19,7 @@ package EngageCalls;
 #	{src}		a source of the caller's	{input}		a row, as jsonb or record, as the signature says
 #
 # Flags: run (the answer is SQL, which is run, too), alone (in no transaction block), fails (may fail as superuser,
-# too), new (not in every version: no failure where it is absent).
+# too).
 
 use strict;
 use warnings;
@@ -64,6 +64,7 @@ my %by_server = map { $_ => 1 } qw(predict_support velocity_feed);
 
 my $lines = <<'END';
 acknowledge | F((SELECT pg_catalog.min(id) FROM engage.alerts), 'seen')
+admit_role | F('grantee')
 anomaly_histogram | F('a_anomaly', {src})
 baseline | F('{any}')
 calibration | F('{bin}', {src})
@@ -145,7 +146,7 @@ plot_shap | F('{bin}', {src}, sample => 10)
 plot_silhouette | F('a_kmeans', {src}, sample => 50)
 plot_tuning | F('a_tuned')
 plot_waterfall | F('{bin}', {input})
-plays new | F('owner')
+plays | F('owner')
 policy | F('{policy}', {policy_text})
 policy | F('new', {policy_text}, source => {src})
 policy_deploy | F('{policy}', 1)
@@ -189,8 +190,8 @@ retrain_if | F('{any}', drift => NULL, "rows" => 1)
 retrain_if | F('{bin}', source => {src})
 revoke | F('{any}', 'grantee')
 roc | F('{bin}', {src})
-role_missing new | F('owner')
-role_renamed new | F('owner')
+role_missing | F('owner')
+role_renamed | F('owner')
 rollback fails | F('{any}')
 schedule fails | F('{any}', '* * * * *')
 schedule_sql run | F('{watched}')
@@ -199,12 +200,12 @@ schedule_sql run | F('{any}', 'retrain_if', '{"age": "0 days"}')
 schedule_sql run | F(NULL)
 score_histogram | F('{bin}', {src})
 scoring | F()
-seen new | F('recipe', '{"source": "x"}', false)
+seen | F('recipe', '{"source": "x"}', false)
 segment | F('a_kmeans', {input})
 segment_migration | F('a_kmeans', {src}, {src}, 'id')
 segment_stability | F('a_kmeans', {src}, rounds => 2)
 segments | F('a_kmeans', {src}, 'id')
-set_author new fails | F('{any}')
+set_author fails | F('{any}')
 set_owner | F('{any}', 'grantee')
 set_threshold | F('a_anomaly', 0.6)
 set_wording | F('{bin}', '{"none": "nothing"}')
@@ -234,9 +235,7 @@ wording | F('{any}')
 END
 
 my @views = qw(alerts check_results events experiments metrics models monitors policies policy_events policy_versions predictions schedules
-	segment_names trials velocity_trackers versions);
-# views that not every version has
-my @new_views = qw(orphans version_author);
+	segment_names trials velocity_trackers versions orphan orphans role_use version_author);
 
 # A value for each type, for functions of their arguments alone.
 my %simple = ('double precision' => '0.5', integer => '1', bigint => '1', boolean => 'true', text => "'a'", bytea => "''", 'double precision[]' => "'{0.5,1}'",
@@ -274,7 +273,7 @@ sub parse
 	return if @parsed;
 	foreach my $line (split /\n/, $lines)
 	{
-		my ($name, $signature, $flags, $call) = $line =~ /^(\w+)(?:~(.*?))?((?: (?:run|alone|fails|new))*) \| (.*)$/ or die "unreadable line of calls: $line\n";
+		my ($name, $signature, $flags, $call) = $line =~ /^(\w+)(?:~(.*?))?((?: (?:run|alone|fails))*) \| (.*)$/ or die "unreadable line of calls: $line\n";
 		push @parsed, { name => $name, signature => defined $signature ? qr/$signature/ : qr/^/, call => $call, map { $_ => 1 } split(' ', $flags) };
 	}
 	foreach my $why (keys %pure)
@@ -308,13 +307,13 @@ sub missing
 	parse();
 	foreach my $f (@catalog)
 	{
-		next if $f->{kind} eq 'v' ? grep { $_ eq $f->{name} } @views, @new_views : is_pure($f) || $by_server{ $f->{name} } || lines_of($f);
+		next if $f->{kind} eq 'v' ? grep { $_ eq $f->{name} } @views : is_pure($f) || $by_server{ $f->{name} } || lines_of($f);
 		push @wrong, $f->{kind} eq 'v' ? "view $f->{schema}.$f->{proname} has no line: add it to the views of EngageCalls.pm" :
 			"function $f->{schema}.$f->{proname}($f->{signature}) has no line: add to EngageCalls.pm how it is called on the objects of EngageGate.pm";
 	}
 	my %there = map { $_->{name} => 1 } @catalog;
 	push @wrong, map { "there is no function $_ any more: take its line out of EngageCalls.pm" }
-		sort grep { !$there{$_} } keys %{ { map { $_ => 1 } keys %reason, map { $_->{name} } grep { !$_->{new} } @parsed } };
+		sort grep { !$there{$_} } keys %{ { map { $_ => 1 } keys %reason, map { $_->{name} } @parsed } };
 	foreach my $line (@parsed)
 	{
 		push @wrong, "no function $line->{name} has the signature of \"$line->{call}\""
