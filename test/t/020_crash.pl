@@ -59,6 +59,11 @@ $_->kill foreach @s;
 @s = start_work();
 my $pid = $s[0]->pid;
 is(kill('KILL', $pid), 1, 'one backend is killed');
+# until the postmaster has noticed, it still lets sessions in
+for (my $i = 0; $i < 200 && $pg->log !~ /was terminated by signal 9/; $i++)
+{
+	select(undef, undef, undef, 0.05);
+}
 ok($pg->wait_for('SELECT NOT pg_is_in_recovery()'), 'the server comes back');
 check('killed backend');
 $_->kill foreach @s;
