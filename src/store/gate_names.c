@@ -26,7 +26,9 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_index.h"
+#include "catalog/pg_inherits.h"
 #include "catalog/pg_proc.h"
+#include "catalog/pg_statistic_ext.h"
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
 #include "nodes/parsenodes.h"
@@ -101,8 +103,9 @@ find_in_attribute(Oid cache, HeapTuple tuple, AttrNumber attribute, Found *f)
 }
 
 /*
- * The planner works out what it can of index predicates and check constraints, as the
- * current user.  They are read as they are stored: the relation cache's form is worked out already.
+ * The planner works out what it can of expressions of indexes, statistics and check constraints,
+ * as the current user.  They are read as they are stored: the relation cache's form is worked out
+ * already.
  */
 static void
 find_in_relation(Oid relid, Found *f)
@@ -124,7 +127,27 @@ find_in_relation(Oid relid, Found *f)
 		find_in_attribute(INDEXRELID, tuple, Anum_pg_index_indpred, f);
 		ReleaseSysCache(tuple);
 	}
+	foreach(lc, RelationGetStatExtList(rel))
+	{
+		HeapTuple	tuple = SearchSysCache1(STATEXTOID, ObjectIdGetDatum(lfirst_oid(lc)));
+
+		if (!HeapTupleIsValid(tuple))
+			continue;
+		find_in_attribute(STATEXTOID, tuple, Anum_pg_statistic_ext_stxexprs, f);
+		ReleaseSysCache(tuple);
+	}
 	relation_close(rel, NoLock);
+}
+
+/* The table, its partitions and its children. */
+static void
+find_in_relations(const RangeTblEntry *rte, Found *f)
+{
+	ListCell   *lc;
+
+	foreach(lc, rte->inh ? find_all_inheritors(rte->relid, AccessShareLock, NULL) :
+			list_make1_oid(rte->relid))
+		find_in_relation(lfirst_oid(lc), f);
 }
 
 static bool
@@ -146,7 +169,7 @@ find_in(Node *node, void *context)
 			f->relations = lappend_oid(f->relations, rte->relid);
 			if (f->code_of_relations && rte->relkind != RELKIND_VIEW &&
 				rte->relid >= FirstNormalObjectId)
-				find_in_relation(rte->relid, f);
+				find_in_relations(rte, f);
 		}
 		return false;			/* the walker goes on into it */
 	}
