@@ -100,8 +100,8 @@ eg_attempt(void (*work) (void *arg), void *arg)
  * ----------
  */
 
-char *
-eg_gate_path(const char *search_path)
+static char *
+path_of(const char *search_path)
 {
 	char	   *rest = pstrdup(search_path);
 	StringInfoData path;
@@ -124,6 +124,29 @@ eg_gate_path(const char *search_path)
 	}
 	appendStringInfoString(&path, "pg_temp");
 	return path.data;
+}
+
+/* Rows of one statement ask for the same one. */
+const char *
+eg_gate_path(const char *search_path)
+{
+	static char *from = NULL;
+	static char *to = NULL;
+	char	   *path;
+	char	   *copy;
+
+	if (from && strcmp(from, search_path) == 0)
+		return to;
+	path = MemoryContextStrdup(TopMemoryContext, path_of(search_path));
+	copy = MemoryContextStrdup(TopMemoryContext, search_path);
+	if (from)
+	{
+		pfree(from);
+		pfree(to);
+	}
+	from = copy;
+	to = path;
+	return to;
 }
 
 /* ----------
@@ -202,7 +225,7 @@ run_as_author(void *arg)
 	GetUserIdAndSecContext(&user, &security);
 	if (r->text)
 	{
-		char	   *path = eg_gate_path(r->text->search_path);
+		const char *path = eg_gate_path(r->text->search_path);
 
 		r->gate.text = r->text;
 		r->gate.author = r->author;

@@ -54,8 +54,8 @@ extern void eg_gate_require(const EgText *text);
 /* Does a stored text that this role runs lend it the use of the model? */
 extern bool eg_gate_lends(Oid user, int64 model_id);
 
-/* The path with temporary schemas last, wherever it had them: they are the caller's. */
-extern char *eg_gate_path(const char *search_path);
+/* The path with temporary schemas last, wherever it had them; until the next call. */
+extern const char *eg_gate_path(const char *search_path);
 
 /*
  * SPI_prepare() of SQL that holds a text of users, within eg_gate_run().  What names in

@@ -25,10 +25,12 @@
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
+#include "store/identity.h"
 #include "store/registry.h"
 #include "store/roles.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/snapmgr.h"
 #include "utils/fmgrprotos.h"
 #include "utils/json.h"
 
@@ -58,9 +60,50 @@ remember(const char *name, Oid role)
 	latest.xid = GetTopTransactionIdIfAny();
 }
 
+/* What was read last: an owner and an author, asked for again and again by one statement. */
+typedef struct Noted
+{
+	char		name[NAMEDATALEN];
+	Oid			role;
+	uint64		registry;		/* that it was read from; 0: nothing yet */
+	EgSnapshotId snapshot;		/* and under which snapshot */
+} Noted;
+
+#define REMEMBERED	8
+
+static Oid	read_noted(const char *name);
+
 /* The oid that was taken down for a name in this cluster; InvalidOid: none. */
 static Oid
 noted(const char *name)
+{
+	static Noted remembered[REMEMBERED];
+	static int	next = 0;
+	uint64		registry = eg_registry_identity();
+	Noted	   *n;
+	Oid			role;
+	int			i;
+
+	if (!ActiveSnapshotSet() || strlen(name) >= NAMEDATALEN)
+		return read_noted(name);
+	for (i = 0; i < REMEMBERED; i++)
+	{
+		n = &remembered[i];
+		if (n->registry == registry && eg_snapshot_is(&n->snapshot, GetActiveSnapshot()) &&
+			strcmp(n->name, name) == 0)
+			return n->role;
+	}
+	role = read_noted(name);
+	n = &remembered[next++ % REMEMBERED];
+	strlcpy(n->name, name, NAMEDATALEN);
+	n->role = role;
+	n->registry = registry;
+	eg_snapshot_remember(&n->snapshot, GetActiveSnapshot());
+	return role;
+}
+
+static Oid
+read_noted(const char *name)
 {
 	static SPIPlanPtr plan = NULL;
 	Oid			types[2] = {NAMEOID, TEXTOID};
