@@ -71,13 +71,21 @@ typedef struct Noted
 
 #define REMEMBERED	8
 
+static Noted remembered[REMEMBERED];
+
 static Oid	read_noted(const char *name);
+
+/* What this session writes is newer than a snapshot that it still works under. */
+static void
+forget_noted(void)
+{
+	memset(remembered, 0, sizeof(remembered));
+}
 
 /* The oid that was taken down for a name in this cluster; InvalidOid: none. */
 static Oid
 noted(const char *name)
 {
-	static Noted remembered[REMEMBERED];
 	static int	next = 0;
 	uint64		registry = eg_registry_identity();
 	Noted	   *n;
@@ -179,6 +187,7 @@ eg_role_note(const char *name)
 	if (noted(name) == role)
 		return;
 	cluster = cluster_text();
+	forget_noted();
 	eg_visit_begin(&v);
 	note_restored(cluster);
 	eg_visit_write("INSERT INTO engage.role AS k (name, role, cluster) VALUES ($1, $2::oid, $3)"
@@ -197,6 +206,7 @@ eg_role_note(const char *name)
 				 errhint("A superuser finds them in the view engage.orphans, and gives them to others or, with engage_admit_role('%s'), to this role.",
 						 name)));
 	eg_visit_end(&v);
+	forget_noted();
 	remember(name, role);
 }
 
@@ -213,6 +223,7 @@ eg_role_admit(const char *name)
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("must be superuser to say whose a name is"),
 				 errdetail("What an earlier role \"%s\" has left is the superusers'.", name)));
+	forget_noted();
 	eg_visit_begin(&v);
 	if (eg_visit_write("SELECT count(*) FROM engage.role_use u WHERE u.role = $1", "n", name) > 0)
 		n = eg_visit_int64(0, 1);
@@ -220,6 +231,7 @@ eg_role_admit(const char *name)
 				   " ON CONFLICT (name) DO UPDATE SET role = excluded.role,"
 				   " cluster = excluded.cluster", "nlt", name, (int64) role, cluster_text());
 	eg_visit_end(&v);
+	forget_noted();
 	remember(name, role);
 	initStringInfo(&detail);
 	appendStringInfoString(&detail, "{\"role\": ");
