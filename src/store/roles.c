@@ -69,40 +69,35 @@ typedef struct Noted
 	EgSnapshotId snapshot;		/* and under which snapshot */
 } Noted;
 
-#define REMEMBERED	8
-
-static Noted remembered[REMEMBERED];
+#define KEPT	8
 
 static Oid	read_noted(const char *name);
-
-/* What this session writes is newer than a snapshot that it still works under. */
-static void
-forget_noted(void)
-{
-	memset(remembered, 0, sizeof(remembered));
-}
 
 /* The oid that was taken down for a name in this cluster; InvalidOid: none. */
 static Oid
 noted(const char *name)
 {
+	static Noted kept[KEPT];
 	static int	next = 0;
 	uint64		registry = eg_registry_identity();
 	Noted	   *n;
 	Oid			role;
 	int			i;
 
+	if (TransactionIdIsValid(latest.xid) && latest.xid == GetTopTransactionIdIfAny() &&
+		strcmp(NameStr(latest.name), name) == 0)
+		return latest.role;
 	if (!ActiveSnapshotSet() || strlen(name) >= NAMEDATALEN)
 		return read_noted(name);
-	for (i = 0; i < REMEMBERED; i++)
+	for (i = 0; i < KEPT; i++)
 	{
-		n = &remembered[i];
+		n = &kept[i];
 		if (n->registry == registry && eg_snapshot_is(&n->snapshot, GetActiveSnapshot()) &&
 			strcmp(n->name, name) == 0)
 			return n->role;
 	}
 	role = read_noted(name);
-	n = &remembered[next++ % REMEMBERED];
+	n = &kept[next++ % KEPT];
 	strlcpy(n->name, name, NAMEDATALEN);
 	n->role = role;
 	n->registry = registry;
@@ -120,9 +115,6 @@ read_noted(const char *name)
 	Oid			role = InvalidOid;
 	bool		isnull;
 
-	if (TransactionIdIsValid(latest.xid) && latest.xid == GetTopTransactionIdIfAny() &&
-		strcmp(NameStr(latest.name), name) == 0)
-		return latest.role;
 	values[0] = DirectFunctionCall1(namein, CStringGetDatum(name));
 	values[1] = CStringGetTextDatum(cluster_text());
 	eg_visit_begin_fast(&v);
@@ -187,7 +179,6 @@ eg_role_note(const char *name)
 	if (noted(name) == role)
 		return;
 	cluster = cluster_text();
-	forget_noted();
 	eg_visit_begin(&v);
 	note_restored(cluster);
 	eg_visit_write("INSERT INTO engage.role AS k (name, role, cluster) VALUES ($1, $2::oid, $3)"
@@ -206,7 +197,6 @@ eg_role_note(const char *name)
 				 errhint("A superuser finds them in the view engage.orphans, and gives them to others or, with engage_admit_role('%s'), to this role.",
 						 name)));
 	eg_visit_end(&v);
-	forget_noted();
 	remember(name, role);
 }
 
@@ -223,7 +213,6 @@ eg_role_admit(const char *name)
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("must be superuser to say whose a name is"),
 				 errdetail("What an earlier role \"%s\" has left is the superusers'.", name)));
-	forget_noted();
 	eg_visit_begin(&v);
 	if (eg_visit_write("SELECT count(*) FROM engage.role_use u WHERE u.role = $1", "n", name) > 0)
 		n = eg_visit_int64(0, 1);
@@ -231,7 +220,6 @@ eg_role_admit(const char *name)
 				   " ON CONFLICT (name) DO UPDATE SET role = excluded.role,"
 				   " cluster = excluded.cluster", "nlt", name, (int64) role, cluster_text());
 	eg_visit_end(&v);
-	forget_noted();
 	remember(name, role);
 	initStringInfo(&detail);
 	appendStringInfoString(&detail, "{\"role\": ");
