@@ -115,9 +115,10 @@ BEGIN
 END \$probe\$;
 CREATE FUNCTION $role.probe(place text) RETURNS boolean LANGUAGE plpgsql VOLATILE AS
 	'BEGIN RETURN $role.report(place, pg_catalog.current_setting(''search_path'')); END';
-CREATE FUNCTION $role.row(place text, id int) RETURNS boolean LANGUAGE plpgsql VOLATILE AS
+-- cheap, so that it is asked before conditions of engage's, such as which rows were held out
+CREATE FUNCTION $role.row(place text, id int) RETURNS boolean LANGUAGE plpgsql VOLATILE COST 1 AS
 	'BEGIN IF id OPERATOR(pg_catalog.=) 1 THEN RETURN $role.probe(place); END IF; RETURN true; END';
-CREATE FUNCTION $role.rule(place text, id int) RETURNS boolean LANGUAGE plpgsql STABLE AS
+CREATE FUNCTION $role.rule(place text, id int) RETURNS boolean LANGUAGE plpgsql STABLE COST 1 AS
 	'BEGIN IF id OPERATOR(pg_catalog.=) 1 THEN RETURN $role.probe(place); END IF; RETURN true; END';
 CREATE FUNCTION $role.fold(place text) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS
 	'BEGIN RETURN $role.probe(place); END';
