@@ -42,8 +42,10 @@ SELECT p.owner, 'policy', p.name, NULL, p.owner,
 FROM engage.policy p
 UNION ALL
 SELECT v.author, 'version of policy', p.name || '@' || v.version, NULL, p.owner,
-	'engage_policy(%4$L, ...), as %2$I',
-	'engage_policy(%4$L, ...), as a role that its rules may run as'
+	CASE WHEN v.id = p.deployed THEN 'engage_policy(%4$L, ...), as %2$I; then ' ELSE '' END
+		|| 'engage_policy_drop(%4$L, %5$s)',
+	CASE WHEN v.id = p.deployed THEN 'engage_policy(%4$L, ...), as a role that its rules may run as; then ' ELSE '' END
+		|| 'engage_policy_drop(%4$L, %5$s)'
 FROM engage.policy_version v
 JOIN engage.policy p ON p.id = v.policy_id
 UNION ALL
@@ -65,7 +67,7 @@ COMMENT ON VIEW engage.role_use IS 'places where the name of a role stands for r
 CREATE VIEW engage.orphan AS
 SELECT u.object, u.name, u.role, r.missing, u.model_id, u.owner,
 	pg_catalog.format(CASE WHEN n.name IS NULL THEN u.gone ELSE u.renamed END,
-		u.name, n.name, u.role, pg_catalog.split_part(u.name, '@', 1)) AS remedy
+		u.name, n.name, u.role, pg_catalog.split_part(u.name, '@', 1), pg_catalog.split_part(u.name, '@', 2)) AS remedy
 FROM engage.role_use u
 CROSS JOIN LATERAL engage.role_missing(u.role) AS r (missing)
 CROSS JOIN LATERAL engage.role_renamed(u.role) AS n (name)

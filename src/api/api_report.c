@@ -143,7 +143,8 @@ training_source(EgReport *r)
 	r->text = eg_recipe_text(r->version);
 	if (r->text == NULL)
 		need_source(r, "The model was imported, so its training rows are not known.");
-	r->text->remedy = "Pass a table, a view or a SELECT as the second argument.";
+	r->text->remedy = psprintf("Pass a table, a view or a SELECT as the second argument. %s",
+							   r->text->remedy);
 	eg_gate_run(r->text, resolve_source, r);
 }
 

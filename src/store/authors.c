@@ -88,7 +88,8 @@ eg_models_set_author(const EgModelRow *m, const EgVersionRow *v)
 	text.author = GetUserNameFromId(GetUserId(), false);
 	text.model_id = 0;
 	text.take_over = true;
-	text.remedy = "Train a version with engage_train().";
+	text.confirms = eg_role_oid(old->author) == GetUserId();
+	text.remedy = "Train a version with engage_train(..., deploy => 'always').";
 	t.query = eg_jsonb_text(v->recipe, "source");
 	eg_gate_run(&text, look_up, &t);
 

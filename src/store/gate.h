@@ -31,6 +31,7 @@ typedef struct EgText
 	int64		model_id;		/* a model that the author may use meanwhile, or 0 */
 	bool		lent;			/* the caller was granted what it answers: need not be its author */
 	bool		take_over;		/* a new author asks what the names mean now: owners may differ */
+	bool		confirms;		/* it is the old author, who has accepted functions of others */
 	const char *remedy;			/* hint for who may not run it, or when names have changed */
 } EgText;
 

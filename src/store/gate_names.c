@@ -59,6 +59,8 @@ typedef struct Found
 {
 	List	   *relations;		/* oids */
 	List	   *functions;
+	List	   *where;			/* of functions: the table that brings it along, or InvalidOid */
+	Oid			table;			/* whose code is being looked through */
 	bool		code_of_relations;	/* look for functions in indexes and checks, too */
 } Found;
 
@@ -70,8 +72,11 @@ add_function(Oid function, void *context)
 	Found	   *f = context;
 
 	/* those of initdb are the server's own */
-	if (function >= FirstNormalObjectId)
-		f->functions = list_append_unique_oid(f->functions, function);
+	if (function >= FirstNormalObjectId && !list_member_oid(f->functions, function))
+	{
+		f->functions = lappend_oid(f->functions, function);
+		f->where = lappend_oid(f->where, f->table);
+	}
 	return false;
 }
 
@@ -115,6 +120,7 @@ find_in_relation(Oid relid, Found *f)
 	ListCell   *lc;
 	int			i;
 
+	f->table = relid;
 	for (i = 0; constraints && i < constraints->num_check; i++)
 		(void) find_in(stringToNode(constraints->check[i].ccbin), f);
 	foreach(lc, RelationGetIndexList(rel))
@@ -136,6 +142,7 @@ find_in_relation(Oid relid, Found *f)
 		find_in_attribute(STATEXTOID, tuple, Anum_pg_statistic_ext_stxexprs, f);
 		ReleaseSysCache(tuple);
 	}
+	f->table = InvalidOid;
 	relation_close(rel, NoLock);
 }
 
@@ -189,9 +196,9 @@ named_relations(RawStmt *raw, const char *sql, Oid *types, int ntypes)
 	return f.relations;
 }
 
-/* The query as it runs, views and row security in place: functions. */
+/* The query as it runs, views and row security in place: functions, and where they are. */
 static List *
-run_functions(List *queries)
+run_functions(List *queries, List **where)
 {
 	Found		f = {0};
 	ListCell   *lc;
@@ -199,6 +206,7 @@ run_functions(List *queries)
 	f.code_of_relations = true;
 	foreach(lc, queries)
 		(void) find_in(lfirst(lc), &f);
+	*where = f.where;
 	return f.functions;
 }
 
@@ -305,6 +313,7 @@ eg_gate_names(List *queries)
 	MemoryContext caller = CurrentMemoryContext;
 	List	   *relations = NIL;
 	List	   *functions = NIL;
+	List	   *where;
 	ListCell   *lc;
 	Jsonb	   *names;
 
@@ -316,7 +325,7 @@ eg_gate_names(List *queries)
 
 		relations = list_concat_unique_oid(relations, named_relations(s->raw_parse_tree, lfirst(lc),
 																	  NULL, 0));
-		functions = list_concat_unique_oid(functions, run_functions(s->query_list));
+		functions = list_concat_unique_oid(functions, run_functions(s->query_list, &where));
 	}
 	MemoryContextSwitchTo(caller);
 	names = names_to_json(relations, functions);
@@ -471,7 +480,7 @@ check_relation(const EgText *text, Oid author, Oid relid)
 }
 
 static void
-check_function(const EgText *text, Oid author, Oid function)
+check_function(const EgText *text, Oid author, Oid function, Oid table)
 {
 	Oid			owner;
 	char	   *name = function_identity(function, &owner);
@@ -479,7 +488,7 @@ check_function(const EgText *text, Oid author, Oid function)
 
 	if (name == NULL || owner == author || superuser_arg(owner))
 		return;
-	if (text->take_over)
+	if (text->take_over && !text->confirms)
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("%s runs function %s of role \"%s\"", text->what, name,
@@ -494,6 +503,10 @@ check_function(const EgText *text, Oid author, Oid function)
 			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 			 errmsg("a name in %s now means function %s of role \"%s\"", text->what, name,
 					GetUserNameFromId(owner, false)),
+			 OidIsValid(table) ?
+			 errdetail("It is in an index, a constraint or statistics of table %s, which the planner "
+					   "evaluates with the rights of role \"%s\", whose text did not run it when "
+					   "it was stored.", relation_identity(table, &owner), text->author) :
 			 errdetail("It would run with the rights of role \"%s\", whose text did not run it "
 					   "when it was stored.", text->author),
 			 text->remedy ? errhint("%s", text->remedy) : 0));
@@ -504,16 +517,19 @@ eg_names_check_plan(const EgText *text, Oid author, SPIPlanPtr plan)
 {
 	ListCell   *lc;
 	ListCell   *object;
+	ListCell   *table;
 
 	foreach(lc, SPI_plan_get_plan_sources(plan))
 	{
 		CachedPlanSource *s = lfirst(lc);
+		List	   *where;
+		List	   *functions = run_functions(s->query_list, &where);
 
 		foreach(object, named_relations(s->raw_parse_tree, s->query_string, s->param_types,
 										s->num_params))
 			check_relation(text, author, lfirst_oid(object));
-		foreach(object, run_functions(s->query_list))
-			check_function(text, author, lfirst_oid(object));
+		forboth(object, functions, table, where)
+			check_function(text, author, lfirst_oid(object), lfirst_oid(table));
 	}
 }
 
@@ -523,5 +539,5 @@ eg_names_check_expr(const EgText *text, Oid author, Node *expr)
 	ListCell   *lc;
 
 	foreach(lc, expr_functions(expr))
-		check_function(text, author, lfirst_oid(lc));
+		check_function(text, author, lfirst_oid(lc), InvalidOid);
 }

@@ -159,14 +159,14 @@ model / leaver m / does not exist / engage_set_owner('leaver m', 'a role')
 monitor / leaver m / does not exist / engage_monitor('leaver m', ...), as a role that may read its sources, or engage_unmonitor('leaver m')
 policy / leaver p / does not exist / engage_policy_set_owner('leaver p', 'a role')
 source of version / leaver m@1.0.0 / does not exist / engage_set_author('leaver m@1.0.0'), as a role that may read it
-version of policy / leaver p@1 / does not exist / engage_policy('leaver p', ...), as a role that its rules may run as
+version of policy / leaver p@1 / does not exist / engage_policy('leaver p', ...), as a role that its rules may run as; then engage_policy_drop('leaver p', 1)
 END
 is($pg->query("$orphans 'renamed'"), <<'END' =~ s/\n\z//r, 'a renamed one');
 model / renamed m / has been renamed to "new_name" / engage_set_owner('renamed m', 'new_name')
 monitor / renamed m / has been renamed to "new_name" / engage_monitor('renamed m', ...), as new_name
 policy / renamed p / has been renamed to "new_name" / engage_policy_set_owner('renamed p', 'new_name')
 source of version / renamed m@1.0.0 / has been renamed to "new_name" / engage_set_author('renamed m@1.0.0'), as new_name
-version of policy / renamed p@1 / has been renamed to "new_name" / engage_policy('renamed p', ...), as new_name
+version of policy / renamed p@1 / has been renamed to "new_name" / engage_policy('renamed p', ...), as new_name; then engage_policy_drop('renamed p', 1)
 END
 is($pg->query("SELECT string_agg(object, ',' ORDER BY object) FROM engage.orphans", user => 'owner'), 'grant on model,grant on policy', 'an owner sees what concerns his');
 is($pg->query("SELECT count(*) FROM engage.orphans", user => $_), '0', "$_ sees none") foreach qw(grantee stranger new_name);

@@ -125,7 +125,8 @@ my %call = (
 	'engage.retrain(text,text,bigint)' => "SELECT * FROM engage.retrain('two')",
 	'engage.retrain_if(text,double precision,interval,bigint,text,text)' => "SELECT * FROM engage.retrain_if('two', age => '1 day')",
 	'engage.log_predictions(text,text,text,timestamp with time zone)' => "SELECT * FROM engage.log_predictions('two', 'rows', 'id')",
-	map { ("engage.$_(text,record)" => "SELECT engage.$_('$model{\"engage_$_\"}', s) FROM (SELECT * FROM rows OFFSET 0) s") } map { s/^engage_//r } keys %model);
+	map { ("engage.$_(text,record)" => "SELECT engage.$_('$model{\"engage_$_\"}', s) FROM (SELECT * FROM rows OFFSET 0) s",
+		"engage.$_(text,jsonb)" => "SELECT engage.$_('$model{\"engage_$_\"}', pg_catalog.to_jsonb(s)) FROM (SELECT * FROM rows OFFSET 0) s") } map { s/^engage_//r } keys %model);
 $pg->query("$quiet SELECT engage_monitor('two', 'rows', thresholds => '{\"age\": 100}')", user => 'alice');
 foreach my $twin (split /\n/, $pg->query("SELECT replace(oid::regprocedure::text, '\"', '') FROM pg_proc WHERE prosrc = 'engage_twin' ORDER BY 1"))
 {

@@ -42,6 +42,7 @@ foreach my $c (@changes)
 	my $error = $retrain->('theirs');
 	like($error, qr/55000: a name in the source of model "theirs" now means function mallory\.probe\(integer\) of role "mallory"/, "$what: refused");
 	unlike($error, qr/PROBE/, "$what: nothing has run");
+	like($error, qr/DETAIL:  It is in an index, a constraint or statistics of table shared\.(rows|child)/, "$what: it says where") if $what !~ /view/;
 	$pg->query($undo, user => 'mallory');
 	is($retrain->('theirs'), '', "$what: undone, it trains");
 }
@@ -58,6 +59,12 @@ $pg->query("CREATE VIEW mallory.v AS SELECT id, mallory.harmless(a) AS a, y FROM
 $pg->query("SELECT engage_train('view', 'mallory.v', $learn)", user => 'alice');
 is($retrain->('view'), '', 'a function that was there is run');
 is($retrain->('view', user => 'alice'), '', 'by its author, too');
+$pg->query('ALTER TABLE shared.rows OWNER TO bob; ALTER VIEW mallory.v OWNER TO bob; GRANT SELECT ON mallory.v TO alice; GRANT SELECT ON shared.rows TO bob');
+like($retrain->('view', user => 'alice'), qr/55000: relation mallory\.v in the source of model "view" now means one of role "bob"/, 'another owner is not');
+is($pg->query("SELECT engage_set_author('view')", user => 'alice') =~ /^1/, 1, 'unless the author says that it is meant, with the functions that were there');
+is($retrain->('view', user => 'alice'), '', 'and it trains');
+$pg->query('ALTER TABLE shared.rows OWNER TO mallory; ALTER VIEW mallory.v OWNER TO mallory');
+$pg->query("SELECT engage_set_author('view')", user => 'alice');
 $pg->query('CREATE OR REPLACE VIEW mallory.v AS SELECT id, mallory.probe(a) AS a, y FROM shared.rows', user => 'mallory');
 like($retrain->('view'), qr/now means function mallory\.probe/, 'another one is not');
 
