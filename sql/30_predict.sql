@@ -194,35 +194,35 @@ COMMENT ON FUNCTION engage.predict_set(text, record) IS 'engage_predict_set in v
 CREATE FUNCTION engage.predict(model text, "row" jsonb)
 RETURNS float8
 AS 'MODULE_PATHNAME', 'engage_twin'
-LANGUAGE C STABLE STRICT PARALLEL SAFE COST 100;
+LANGUAGE C STABLE STRICT PARALLEL SAFE COST 200;
 COMMENT ON FUNCTION engage.predict(text, jsonb) IS 'engage_predict of a JSON object, under a name that nobody else can give a function';
 
 CREATE FUNCTION engage.predict_class(model text, "row" jsonb)
 RETURNS text
 AS 'MODULE_PATHNAME', 'engage_twin'
-LANGUAGE C STABLE STRICT PARALLEL SAFE COST 100;
+LANGUAGE C STABLE STRICT PARALLEL SAFE COST 200;
 COMMENT ON FUNCTION engage.predict_class(text, jsonb) IS 'engage_predict_class of a JSON object, under a name that nobody else can give a function';
 
 CREATE FUNCTION engage.predict_proba(model text, "row" jsonb)
 RETURNS jsonb
 AS 'MODULE_PATHNAME', 'engage_twin'
-LANGUAGE C STABLE STRICT PARALLEL SAFE COST 100;
+LANGUAGE C STABLE STRICT PARALLEL SAFE COST 300;
 COMMENT ON FUNCTION engage.predict_proba(text, jsonb) IS 'engage_predict_proba of a JSON object, under a name that nobody else can give a function';
 
 CREATE FUNCTION engage.predict_quantiles(model text, "row" jsonb)
 RETURNS float8[]
 AS 'MODULE_PATHNAME', 'engage_twin'
-LANGUAGE C STABLE STRICT PARALLEL SAFE COST 100;
+LANGUAGE C STABLE STRICT PARALLEL SAFE COST 200;
 COMMENT ON FUNCTION engage.predict_quantiles(text, jsonb) IS 'engage_predict_quantiles of a JSON object, under a name that nobody else can give a function';
 
 CREATE FUNCTION engage.predict_interval(model text, "row" jsonb)
 RETURNS float8[]
 AS 'MODULE_PATHNAME', 'engage_twin'
-LANGUAGE C STABLE STRICT PARALLEL SAFE COST 100;
+LANGUAGE C STABLE STRICT PARALLEL SAFE COST 200;
 COMMENT ON FUNCTION engage.predict_interval(text, jsonb) IS 'engage_predict_interval of a JSON object, under a name that nobody else can give a function';
 
 CREATE FUNCTION engage.predict_set(model text, "row" jsonb)
 RETURNS text[]
 AS 'MODULE_PATHNAME', 'engage_twin'
-LANGUAGE C STABLE STRICT PARALLEL SAFE COST 100;
+LANGUAGE C STABLE STRICT PARALLEL SAFE COST 200;
 COMMENT ON FUNCTION engage.predict_set(text, jsonb) IS 'engage_predict_set of a JSON object, under a name that nobody else can give a function';

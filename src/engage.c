@@ -16,6 +16,7 @@
 #include "utils/guc.h"
 
 #include "engage.h"
+#include "store/gate.h"
 
 PG_MODULE_MAGIC;
 
@@ -98,6 +99,7 @@ _PG_init(void)
 							 "Partitions that are there stay as they are.",
 							 &eg_log_partition, EG_LOG_MONTH, log_partition_words,
 							 PGC_SUSET, 0, NULL, NULL, NULL);
+	eg_gate_init();
 #if PG_VERSION_NUM >= 150000
 	MarkGUCPrefixReserved("engage");
 #else

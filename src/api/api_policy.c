@@ -200,7 +200,7 @@ engage_policy(PG_FUNCTION_ARGS)
 	PG_RETURN_INT32(eg_policy_save(name, definition,
 								   eg_json_parse(c.columns ?
 												 eg_columns_to_json(c.columns, c.used) : "[]"),
-								   eg_gate_expr_names(c.rules), comment,
+								   eg_gate_expr_names(c.rules, c.columns), comment,
 								   PG_ARGISNULL(4) || PG_GETARG_BOOL(4)));
 }
 

@@ -10,11 +10,13 @@
 
 #include <math.h>
 
+#include "access/transam.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/jsonb.h"
+#include "utils/lsyscache.h"
 
 #include "api/report.h"
 #include "eval/metrics.h"
@@ -252,21 +254,59 @@ eg_report_drivers(EgReport *r)
  * ----------
  */
 
+typedef struct Examples
+{
+	EgReport   *r;
+	char	   *query;
+	char	   *columns;
+} Examples;
+
+/*
+ * Columns of the source, for to_jsonb(), which looks casts to json up while it runs: a type of
+ * somebody else's may have one.  Values of such types are given as texts.
+ */
+static void
+describe_examples(void *arg)
+{
+	Examples   *e = arg;
+	StringInfoData out;
+	TupleDesc	desc;
+	char	   *relation;
+	int			i;
+
+	e->query = eg_source_query(e->r->source, &relation);
+	desc = eg_source_describe(psprintf("SELECT * FROM (%s\n) AS c", e->query));
+	initStringInfo(&out);
+	for (i = 0; i < desc->natts; i++)
+	{
+		const char *name = quote_identifier(NameStr(TupleDescAttr(desc, i)->attname));
+		Oid			type = getBaseType(TupleDescAttr(desc, i)->atttypid);
+
+		if (type < FirstNormalObjectId)
+			appendStringInfo(&out, "%sc.%s", i > 0 ? ", " : "", name);
+		else
+			appendStringInfo(&out, "%sCASE WHEN NOT c.%s IS NULL THEN pg_catalog.concat(c.%s) END "
+							 "AS %s", i > 0 ? ", " : "", name, name, name);
+	}
+	e->columns = out.data;
+}
+
 /* The rows with the highest scores, [{"key":..., "score":..., "row":{...}}], or NULL. */
 static Jsonb *
 example_rows(EgReport *r)
 {
 	const char *args[3] = {r->reference, psprintf("%d", r->examples), r->key};
-	char	   *relation;
+	Examples	e = {r};
 	EgQuestion	q = {NULL, lengthof(args), args};
 
+	eg_gate_run(r->text, describe_examples, &e);
 	q.sql = psprintf(
 		"SELECT pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object("
 		"'key', s.row OPERATOR(pg_catalog.->) $3, 'score', s.score, 'row', s.row) "
 		"ORDER BY s.score DESC, s.row::pg_catalog.text) FROM ("
-		"SELECT pg_catalog.to_jsonb(c.*) AS row, engage.predict($1, c.*) AS score FROM "
-		"(%s\n) AS c ORDER BY 2 DESC, 1 LIMIT $2::pg_catalog.int8) AS s",
-		eg_source_query(r->source, &relation));
+		"SELECT pg_catalog.to_jsonb(x.*) AS row, engage.predict($1, c.*) AS score FROM "
+		"(%s\n) AS c CROSS JOIN LATERAL (SELECT %s) AS x "
+		"ORDER BY 2 DESC, 1 LIMIT $2::pg_catalog.int8) AS s", e.query, e.columns);
 	return eg_report_jsonb(r, &q);
 }
 

@@ -19,8 +19,10 @@
  */
 #include "postgres.h"
 
+#include "access/transam.h"
 #include "access/xact.h"
 #include "executor/spi.h"
+#include "fmgr.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
@@ -49,9 +51,9 @@ static Gate *innermost = NULL;
  * ----------
  */
 
-/* The error of work(arg), undone and copied, or NULL. */
+/* The error of work(arg), undone and copied, or NULL; undo: what went well is undone, too. */
 static ErrorData *
-run_within(void (*work) (void *arg), void *arg)
+run_within(void (*work) (void *arg), void *arg, bool undo)
 {
 	MemoryContext caller = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
@@ -63,7 +65,10 @@ run_within(void (*work) (void *arg), void *arg)
 	PG_TRY();
 	{
 		work(arg);
-		ReleaseCurrentSubTransaction();
+		if (undo)
+			RollbackAndReleaseCurrentSubTransaction();
+		else
+			ReleaseCurrentSubTransaction();
 	}
 	PG_CATCH();
 	{
@@ -82,7 +87,7 @@ run_within(void (*work) (void *arg), void *arg)
 char *
 eg_attempt(void (*work) (void *arg), void *arg)
 {
-	ErrorData  *e = run_within(work, arg);
+	ErrorData  *e = run_within(work, arg, false);
 	char	   *problem;
 
 	if (e == NULL)
@@ -235,6 +240,8 @@ run_as_author(void *arg)
 	}
 	else if (innermost && innermost->author == r->author)
 		r->gate = *innermost;
+	else
+		r->gate.author = r->author;
 	r->gate.outer = innermost;
 	innermost = &r->gate;
 	SetUserIdAndSecContext(r->author, security | SECURITY_RESTRICTED_OPERATION);
@@ -252,7 +259,13 @@ void
 eg_gate_run(const EgText *text, void (*work) (void *arg), void *arg)
 {
 	Run			r = {text, text ? find_author(text) : GetUserId(), {0}, work, arg};
-	ErrorData  *e = run_within(run_as_author, &r);
+
+	/*
+	 * A stored text has only read, and its results are in the caller's memory: whatever else it
+	 * has left (cursors, deferred constraints, notifications, large objects) goes.  A text that was
+	 * given may have opened a cursor for us.
+	 */
+	ErrorData  *e = run_within(run_as_author, &r, text != NULL);
 
 	if (e)
 		ReThrowError(e);
@@ -278,6 +291,64 @@ running(void)
 	return innermost && innermost->text && innermost->author == GetUserId() ? innermost : NULL;
 }
 
+/* Functions that a text given with the call has run, while somebody wants to know. */
+static bool watching = false;
+static List *watched = NIL;
+
+void
+eg_gate_watch(bool on)
+{
+	list_free(watched);
+	watched = NIL;
+	watching = on;
+}
+
+const List *
+eg_gate_watched(void)
+{
+	return watched;
+}
+
+/* ----------
+ * The net
+ *
+ * What a query will run cannot all be read from it: casts to json are looked up while it
+ * runs, literals of composite types are read while it is parsed, domains are checked deep
+ * inside of values, and functions call functions.  But whatever is not built into the server is
+ * looked up by the function manager, which asks here.  Workers of a parallel plan have no gate;
+ * so where others' code is near, there are none.
+ * ----------
+ */
+
+static needs_fmgr_hook_type next_hook = NULL;
+
+static bool
+ask_before_call(Oid function)
+{
+	const Gate *g = innermost;
+
+	if (g && function >= FirstNormalObjectId && g->author == GetUserId())
+	{
+		if (g->text)
+			eg_names_check_function(g->text, g->author, function);
+		else if (watching && !list_member_oid(watched, function))
+		{
+			MemoryContext old = MemoryContextSwitchTo(TopMemoryContext);
+
+			watched = lappend_oid(watched, function);
+			MemoryContextSwitchTo(old);
+		}
+	}
+	return next_hook ? next_hook(function) : false;
+}
+
+void
+eg_gate_init(void)
+{
+	next_hook = needs_fmgr_hook;
+	needs_fmgr_hook = ask_before_call;
+}
+
 SPIPlanPtr
 eg_gate_prepare(const char *sql, int nargs, Oid *types, int cursor_options)
 {
@@ -286,8 +357,9 @@ eg_gate_prepare(const char *sql, int nargs, Oid *types, int cursor_options)
 
 	if (plan == NULL)
 		elog(ERROR, "could not prepare a text: %s", SPI_result_code_string(SPI_result));
-	if (g)
-		eg_names_check_plan(g->text, g->author, plan);
+	if (g && !eg_names_check_plan(g->text, g->author, plan))
+		(void) set_config_option("max_parallel_workers_per_gather", "0", PGC_USERSET,
+								 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 	return plan;
 }
 

@@ -15,6 +15,7 @@
 #ifndef EG_GATE_H
 #define EG_GATE_H
 
+#include "access/tupdesc.h"
 #include "nodes/pg_list.h"
 #include "nodes/primnodes.h"
 #include "utils/jsonb.h"
@@ -76,8 +77,18 @@ extern void eg_gate_check_expr(Node *expr);
  */
 extern Jsonb *eg_gate_names(List *queries);
 
-/* The same of parsed expressions. */
-extern Jsonb *eg_gate_expr_names(List *exprs);
+/*
+ * Note which functions texts given with the call run, however deep; eg_gate_names() then
+ * counts them as accepted by the author.  Off: forget them.
+ */
+extern void eg_gate_watch(bool on);
+extern const List *eg_gate_watched(void);
+
+/* When the library is loaded. */
+extern void eg_gate_init(void);
+
+/* The same of parsed expressions over columns, or NULL, of such types. */
+extern Jsonb *eg_gate_expr_names(List *exprs, TupleDesc columns);
 
 /*
  * Whose code an expression is: the server's own, all of the author's, all of the current
@@ -92,6 +103,9 @@ typedef enum EgCode
 } EgCode;
 
 extern EgCode eg_gate_whose(Node *expr, Oid author, Oid *other);
+
+/* Is a type the server's, or one of the role or of a superuser? */
+extern bool eg_gate_type_is_of(Oid type, Oid role);
 
 /* "public.t" of such names, NULL unless it is the only relation. */
 extern char *eg_gate_only_relation(const Jsonb *names);

@@ -29,6 +29,7 @@
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_statistic_ext.h"
+#include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
 #include "nodes/parsenodes.h"
@@ -49,175 +50,7 @@
 #include "base/compat.h"
 #include "store/gate_private.h"
 #include "store/registry.h"
-
-/* ----------
- * What a query refers to
- * ----------
- */
-
-typedef struct Found
-{
-	List	   *relations;		/* oids */
-	List	   *functions;
-	List	   *where;			/* of functions: the table that brings it along, or InvalidOid */
-	Oid			table;			/* whose code is being looked through */
-	bool		code_of_relations;	/* look for functions in indexes and checks, too */
-} Found;
-
-static bool find_in(Node *node, void *context);
-
-static bool
-add_function(Oid function, void *context)
-{
-	Found	   *f = context;
-
-	/* those of initdb are the server's own */
-	if (function >= FirstNormalObjectId && !list_member_oid(f->functions, function))
-	{
-		f->functions = lappend_oid(f->functions, function);
-		f->where = lappend_oid(f->where, f->table);
-	}
-	return false;
-}
-
-/* Checks of a domain run whenever a value becomes one. */
-static void
-find_in_domain(Oid type, Found *f)
-{
-	/* the context's end calls it back: so it has to live in the context */
-	DomainConstraintRef *ref = palloc(sizeof(DomainConstraintRef));
-	ListCell   *lc;
-
-	InitDomainConstraintRef(type, ref, CurrentMemoryContext, false);
-	foreach(lc, ref->constraints)
-	{
-		DomainConstraintState *c = lfirst(lc);
-
-		(void) find_in((Node *) c->check_expr, f);
-	}
-}
-
-static void
-find_in_attribute(Oid cache, HeapTuple tuple, AttrNumber attribute, Found *f)
-{
-	bool		isnull;
-	Datum		code = SysCacheGetAttr(cache, tuple, attribute, &isnull);
-
-	if (!isnull)
-		(void) find_in(stringToNode(TextDatumGetCString(code)), f);
-}
-
-/*
- * The planner works out what it can of expressions of indexes, statistics and check constraints,
- * as the current user.  They are read as they are stored: the relation cache's form is worked out
- * already.
- */
-static void
-find_in_relation(Oid relid, Found *f)
-{
-	Relation	rel = relation_open(relid, AccessShareLock);
-	TupleConstr *constraints = rel->rd_att->constr;
-	ListCell   *lc;
-	int			i;
-
-	f->table = relid;
-	for (i = 0; constraints && i < constraints->num_check; i++)
-		(void) find_in(stringToNode(constraints->check[i].ccbin), f);
-	foreach(lc, RelationGetIndexList(rel))
-	{
-		HeapTuple	tuple = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(lfirst_oid(lc)));
-
-		if (!HeapTupleIsValid(tuple))
-			continue;
-		find_in_attribute(INDEXRELID, tuple, Anum_pg_index_indexprs, f);
-		find_in_attribute(INDEXRELID, tuple, Anum_pg_index_indpred, f);
-		ReleaseSysCache(tuple);
-	}
-	foreach(lc, RelationGetStatExtList(rel))
-	{
-		HeapTuple	tuple = SearchSysCache1(STATEXTOID, ObjectIdGetDatum(lfirst_oid(lc)));
-
-		if (!HeapTupleIsValid(tuple))
-			continue;
-		find_in_attribute(STATEXTOID, tuple, Anum_pg_statistic_ext_stxexprs, f);
-		ReleaseSysCache(tuple);
-	}
-	f->table = InvalidOid;
-	relation_close(rel, NoLock);
-}
-
-/* The table, its partitions and its children. */
-static void
-find_in_relations(const RangeTblEntry *rte, Found *f)
-{
-	ListCell   *lc;
-
-	foreach(lc, rte->inh ? find_all_inheritors(rte->relid, AccessShareLock, NULL) :
-			list_make1_oid(rte->relid))
-		find_in_relation(lfirst_oid(lc), f);
-}
-
-static bool
-find_in(Node *node, void *context)
-{
-	Found	   *f = context;
-
-	if (node == NULL)
-		return false;
-	check_stack_depth();
-	if (IsA(node, Query))
-		return query_tree_walker((Query *) node, find_in, f, QTW_EXAMINE_RTES_BEFORE);
-	if (IsA(node, RangeTblEntry))
-	{
-		RangeTblEntry *rte = (RangeTblEntry *) node;
-
-		if (rte->rtekind == RTE_RELATION && !list_member_oid(f->relations, rte->relid))
-		{
-			f->relations = lappend_oid(f->relations, rte->relid);
-			if (f->code_of_relations && rte->relkind != RELKIND_VIEW &&
-				rte->relid >= FirstNormalObjectId)
-				find_in_relations(rte, f);
-		}
-		return false;			/* the walker goes on into it */
-	}
-	if (IsA(node, CoerceToDomain))
-		find_in_domain(((CoerceToDomain *) node)->resulttype, f);
-	(void) check_functions_in_node(node, add_function, f);
-	return expression_tree_walker(node, find_in, f);
-}
-
-/* The query as it is written: relations that it names, views as views. */
-static List *
-named_relations(RawStmt *raw, const char *sql, Oid *types, int ntypes)
-{
-	Found		f = {0};
-
-	(void) find_in((Node *) eg_parse_analyze(copyObject(raw), sql, types, ntypes), &f);
-	return f.relations;
-}
-
-/* The query as it runs, views and row security in place: functions, and where they are. */
-static List *
-run_functions(List *queries, List **where)
-{
-	Found		f = {0};
-	ListCell   *lc;
-
-	f.code_of_relations = true;
-	foreach(lc, queries)
-		(void) find_in(lfirst(lc), &f);
-	*where = f.where;
-	return f.functions;
-}
-
-static List *
-expr_functions(Node *expr)
-{
-	Found		f = {0};
-
-	(void) find_in(expr, &f);
-	return f.functions;
-}
+#include "store/roles.h"
 
 /* ----------
  * Names and owners
@@ -312,8 +145,7 @@ eg_gate_names(List *queries)
 {
 	MemoryContext caller = CurrentMemoryContext;
 	List	   *relations = NIL;
-	List	   *functions = NIL;
-	List	   *where;
+	List	   *functions = list_copy(eg_gate_watched());
 	ListCell   *lc;
 	Jsonb	   *names;
 
@@ -323,9 +155,9 @@ eg_gate_names(List *queries)
 		SPIPlanPtr	plan = eg_gate_prepare(lfirst(lc), 0, NULL, 0);
 		CachedPlanSource *s = linitial(SPI_plan_get_plan_sources(plan));
 
-		relations = list_concat_unique_oid(relations, named_relations(s->raw_parse_tree, lfirst(lc),
+		relations = list_concat_unique_oid(relations, eg_found_named(s->raw_parse_tree, lfirst(lc),
 																	  NULL, 0));
-		functions = list_concat_unique_oid(functions, run_functions(s->query_list, &where));
+		functions = list_concat_unique_oid(functions, eg_found_run(s->query_list).functions);
 	}
 	MemoryContextSwitchTo(caller);
 	names = names_to_json(relations, functions);
@@ -334,9 +166,9 @@ eg_gate_names(List *queries)
 }
 
 Jsonb *
-eg_gate_expr_names(List *exprs)
+eg_gate_expr_names(List *exprs, TupleDesc columns)
 {
-	return names_to_json(NIL, expr_functions((Node *) exprs));
+	return names_to_json(NIL, eg_found_code((Node *) exprs, columns));
 }
 
 /* Do all functions belong to the role, or to superusers? */
@@ -361,10 +193,11 @@ all_belong(List *functions, Oid role, bool superusers, Oid *other)
 EgCode
 eg_gate_whose(Node *expr, Oid author, Oid *other)
 {
-	List	   *functions = expr_functions(expr);
+	List	   *functions = eg_found_code(expr, NULL);
 
 	if (functions == NIL)
 		return EG_CODE_OF_SERVER;
+	*other = linitial_oid(functions);
 	if (all_belong(functions, author, false, other))
 		return EG_CODE_OF_AUTHOR;
 	if (all_belong(functions, GetUserId(), true, other))
@@ -469,7 +302,7 @@ check_relation(const EgText *text, Oid author, Oid relid)
 						   names_then(text, "relations")),
 				 text->remedy ? errhint("%s", text->remedy) : 0));
 	if (!text->take_over && owner != author && !superuser_arg(owner) &&
-		owner != get_role_oid(then, true))
+		owner != eg_role_oid(then))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("relation %s in %s now means one of role \"%s\"", name, text->what,
@@ -497,7 +330,7 @@ check_function(const EgText *text, Oid author, Oid function, Oid table)
 				 text->remedy ? errhint("%s", text->remedy) : 0));
 	require_names(text);
 	then = owner_then(text, "functions", name);
-	if (then && get_role_oid(then, true) == owner)
+	if (then && eg_role_oid(then) == owner)
 		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -512,9 +345,64 @@ check_function(const EgText *text, Oid author, Oid function, Oid table)
 			 text->remedy ? errhint("%s", text->remedy) : 0));
 }
 
-void
+/* Does all of it belong to the author or to superusers? */
+static bool
+all_trusted(List *oids, Oid author, Oid (*owner_of) (Oid object))
+{
+	ListCell   *lc;
+
+	foreach(lc, oids)
+	{
+		Oid			object = lfirst_oid(lc);
+		Oid			owner = object < FirstNormalObjectId ? author : owner_of(object);
+
+		if (owner != author && !superuser_arg(owner))
+			return false;
+	}
+	return true;
+}
+
+static Oid
+owner_of_relation(Oid relid)
+{
+	Oid			owner;
+
+	(void) relation_identity(relid, &owner);
+	return owner;
+}
+
+static Oid
+owner_of_function(Oid function)
+{
+	Oid			owner;
+
+	(void) function_identity(function, &owner);
+	return owner;
+}
+
+static Oid
+owner_of_type(Oid type)
+{
+	HeapTuple	tuple = SearchSysCache1(TYPEOID, ObjectIdGetDatum(type));
+	Oid			owner;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for type %u", type);
+	owner = ((Form_pg_type) GETSTRUCT(tuple))->typowner;
+	ReleaseSysCache(tuple);
+	return owner;
+}
+
+bool
+eg_gate_type_is_of(Oid type, Oid role)
+{
+	return all_trusted(list_make1_oid(type), role, owner_of_type);
+}
+
+bool
 eg_names_check_plan(const EgText *text, Oid author, SPIPlanPtr plan)
 {
+	bool		trusted = true;
 	ListCell   *lc;
 	ListCell   *object;
 	ListCell   *table;
@@ -522,15 +410,24 @@ eg_names_check_plan(const EgText *text, Oid author, SPIPlanPtr plan)
 	foreach(lc, SPI_plan_get_plan_sources(plan))
 	{
 		CachedPlanSource *s = lfirst(lc);
-		List	   *where;
-		List	   *functions = run_functions(s->query_list, &where);
+		EgFound		f = eg_found_run(s->query_list);
 
-		foreach(object, named_relations(s->raw_parse_tree, s->query_string, s->param_types,
+		foreach(object, eg_found_named(s->raw_parse_tree, s->query_string, s->param_types,
 										s->num_params))
 			check_relation(text, author, lfirst_oid(object));
-		forboth(object, functions, table, where)
+		forboth(object, f.functions, table, f.where)
 			check_function(text, author, lfirst_oid(object), lfirst_oid(table));
+		trusted = trusted && all_trusted(f.relations, author, owner_of_relation) &&
+			all_trusted(f.functions, author, owner_of_function) &&
+			all_trusted(f.types, author, owner_of_type);
 	}
+	return trusted;
+}
+
+void
+eg_names_check_function(const EgText *text, Oid author, Oid function)
+{
+	check_function(text, author, function, InvalidOid);
 }
 
 void
@@ -538,6 +435,6 @@ eg_names_check_expr(const EgText *text, Oid author, Node *expr)
 {
 	ListCell   *lc;
 
-	foreach(lc, expr_functions(expr))
+	foreach(lc, eg_found_code(expr, NULL))
 		check_function(text, author, lfirst_oid(lc), InvalidOid);
 }

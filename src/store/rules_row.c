@@ -65,10 +65,14 @@ no_column(const EgRuleRow *r, const char *name, TupleDesc desc)
  * column.  It runs with the rights of the role that it belongs to.
  */
 static EgCode
-whose_cast(const EgRuleRow *r, Node *cast, const char *column)
+whose_cast(const EgRuleRow *r, Node *cast, Oid from, const char *column)
 {
 	Oid			other;
 	EgCode		whose = eg_gate_whose(cast, eg_role_oid(r->text->author), &other);
+
+	/* who made the type has made the cast, and may have chosen a function of the author's */
+	if (whose == EG_CODE_OF_AUTHOR && !eg_gate_type_is_of(from, eg_role_oid(r->text->author)))
+		whose = EG_CODE_OF_OTHERS;
 
 	if (whose == EG_CODE_OF_OTHERS)
 		ereport(ERROR,
@@ -130,7 +134,7 @@ bind_column(EgRuleRow *r, int i)
 		return;
 	assign_expr_collations(NULL, expr);
 	b.cast = (Expr *) expr;
-	r->runs_as[i] = whose_cast(r, expr, NameStr(to->attname));
+	r->runs_as[i] = whose_cast(r, expr, a->atttypid, NameStr(to->attname));
 	r->of_caller |= r->runs_as[i] == EG_CODE_OF_CALLER;
 	r->of_author |= r->runs_as[i] == EG_CODE_OF_AUTHOR;
 	if (r->runs_as[i] == EG_CODE_OF_SERVER)

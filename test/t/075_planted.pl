@@ -232,6 +232,6 @@ is($pg->query("SELECT p.oid::regprocedure FROM $members WHERE p.pronamespace = '
 	'what can be called without arguments has a form without arguments');
 is($pg->query("SELECT p.oid::regprocedure FROM $members WHERE p.pronamespace = 'public'::regnamespace AND (p.proname ~ '_columns\$' OR p.prorettype IN ('internal'::regtype, 'trigger'::regtype))"), '',
 	'internals are in schema engage');
-is($pg->query("SELECT p.proname FROM $members WHERE p.pronamespace = 'engage'::regnamespace AND p.prosrc = 'engage_twin' GROUP BY 1 HAVING count(*) > 1"), 'check',
-	'and a twin has one form, but for that without arguments');
+is($pg->query("SELECT p.proname FROM $members WHERE p.pronamespace = 'engage'::regnamespace AND p.prosrc = 'engage_twin' GROUP BY 1 HAVING count(*) > 1"), join("\n", qw(check predict predict_class predict_interval predict_proba predict_quantiles predict_set)),
+	'and a twin has one form, but for that without arguments and those over rows and JSON objects');
 done_testing;
