@@ -255,20 +255,31 @@ run_as_author(void *arg)
 	SetUserIdAndSecContext(user, security);
 }
 
-void
-eg_gate_run(const EgText *text, void (*work) (void *arg), void *arg)
+static void
+run(const EgText *text, void (*work) (void *arg), void *arg, bool undo)
 {
 	Run			r = {text, text ? find_author(text) : GetUserId(), {0}, work, arg};
-
-	/*
-	 * A stored text has only read, and its results are in the caller's memory: whatever else it
-	 * has left (cursors, deferred constraints, notifications, large objects) goes.  A text that was
-	 * given may have opened a cursor for us.
-	 */
-	ErrorData  *e = run_within(run_as_author, &r, text != NULL);
+	ErrorData  *e = run_within(run_as_author, &r, undo);
 
 	if (e)
 		ReThrowError(e);
+}
+
+/*
+ * A text has only read, and its results are in the caller's memory: whatever else it has
+ * left (cursors, deferred constraints, notifications, large objects) goes.
+ */
+void
+eg_gate_run(const EgText *text, void (*work) (void *arg), void *arg)
+{
+	run(text, work, arg, true);
+}
+
+/* A portal would not survive that. */
+void
+eg_gate_run_cursor(void (*work) (void *arg), void *arg)
+{
+	run(NULL, work, arg, false);
 }
 
 bool

@@ -40,11 +40,14 @@ typedef struct EgText
  * Do work(arg) as the author of the text, in a subtransaction; text NULL: it was
  * given with this call, and runs as the current user under the present path.  In both
  * cases SECURITY_RESTRICTED_OPERATION and a read-only transaction hold, for
- * functions in the text, too; settings that they change are changed back.  An error
- * is passed on after the subtransaction is rolled back.  Errors UNDEFINED_OBJECT (the
+ * functions in the text, too.  What they leave (settings, cursors, notifications) is
+ * undone: the subtransaction is rolled back also when all went well.  An error is passed on.  Errors UNDEFINED_OBJECT (the
  * author is gone), INSUFFICIENT_PRIVILEGE (the caller is no member of the author).
  */
 extern void eg_gate_run(const EgText *text, void (*work) (void *arg), void *arg);
+
+/* The same for a cursor of a text that was given: it stays open. */
+extern void eg_gate_run_cursor(void (*work) (void *arg), void *arg);
 
 /*
  * May the current user have the text run?  Without its author it does not run anyway.  The

@@ -44,7 +44,7 @@ eg_source_open(const char *sql, int nargs, Oid *types, Datum *values, const char
 {
 	Cursor		c = {NULL, sql, nargs, types, values, nulls, 0};
 
-	eg_gate_run(NULL, open_cursor, &c);
+	eg_gate_run_cursor(open_cursor, &c);
 	return c.portal;
 }
 
@@ -62,7 +62,7 @@ eg_source_fetch(Portal portal, long rows)
 	Cursor		c = {portal};
 
 	c.rows = rows;
-	eg_gate_run(NULL, fetch_rows, &c);
+	eg_gate_run_cursor(fetch_rows, &c);
 }
 
 /* ----------
