@@ -41,8 +41,9 @@ typedef struct EgText
  * given with this call, and runs as the current user under the present path.  In both
  * cases SECURITY_RESTRICTED_OPERATION and a read-only transaction hold, for
  * functions in the text, too.  What they leave (settings, cursors, notifications) is
- * undone: the subtransaction is rolled back also when all went well.  An error is passed on.  Errors UNDEFINED_OBJECT (the
- * author is gone), INSUFFICIENT_PRIVILEGE (the caller is no member of the author).
+ * undone: the subtransaction is rolled back also when all went well. An error is passed on.
+ * Errors UNDEFINED_OBJECT (the author is gone), INSUFFICIENT_PRIVILEGE (the caller is no
+ * member of the author).
  */
 extern void eg_gate_run(const EgText *text, void (*work) (void *arg), void *arg);
 
