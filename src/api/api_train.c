@@ -100,11 +100,14 @@ train_recipe(EgRecipe *r, EgRun *run)
 {
 	Training	t = {&r->spec, run, NULL};
 
-	eg_gate_watch(r->text == NULL);
-	eg_gate_run(r->text, train, &t);
-	if (r->names == NULL)
-		r->names = eg_source_names(list_make1((void *) r->spec.source));
-	eg_gate_watch(false);
+	if (r->text)
+		eg_gate_run(r->text, train, &t);
+	else
+	{
+		List	   *functions = eg_gate_run_watched(train, &t);
+
+		r->names = eg_source_names(list_make1((void *) r->spec.source), functions);
+	}
 	return t.trained;
 }
 

@@ -60,7 +60,7 @@ look_up(void *arg)
 	char	   *relation;
 	char	   *query = eg_source_query(t->query, &relation);
 
-	t->names = eg_gate_names(list_make1(query));
+	t->names = eg_gate_names(list_make1(query), NIL);
 	SPI_connect();
 	SPI_execute_plan(eg_gate_prepare(psprintf("SELECT 1 FROM (%s\n) AS source LIMIT 0", query), 0,
 									 NULL, 0), NULL, NULL, true, 0);

@@ -75,7 +75,7 @@ check_columns(const char *query, List *columns)
 }
 
 /* What is asked of a source, while it goes through the gate. */
-typedef struct Question
+typedef struct SourceQuestion
 {
 	const EgAsked *a;
 	List	   *columns;
@@ -83,12 +83,12 @@ typedef struct Question
 	bool		plan_only;
 	double		limit;
 	Jsonb	   *answer;
-} Question;
+} SourceQuestion;
 
 static void
 ask_facts(void *arg)
 {
-	Question   *q = arg;
+	SourceQuestion *q = arg;
 	StringInfoData sql;
 	char	   *relation;
 	char	   *query = eg_source_query(q->a->source, &relation);
@@ -115,7 +115,7 @@ EgSourceFacts
 eg_ask_facts(const EgAsked *a, List *columns, bool mean, bool plan_only)
 {
 	EgSourceFacts f = {0, NAN, NAN, NULL};
-	Question	q = {a, columns, mean, plan_only, 0, NULL};
+	SourceQuestion q = {a, columns, mean, plan_only, 0, NULL};
 	double	   *present = palloc(sizeof(double) * (list_length(columns) + 1));
 	int			n,
 				i;
@@ -161,7 +161,7 @@ eg_ask_facts(const EgAsked *a, List *columns, bool mean, bool plan_only)
 static void
 ask_drift(void *arg)
 {
-	Question   *q = arg;
+	SourceQuestion *q = arg;
 	const char *args[1] = {psprintf("%.17g", q->limit)};
 	EgQuestion	drift = {DRIFT_QUERY, lengthof(args), args, "engage_drift",
 		EG_ARGS({"model", q->a->model}, {"source", q->a->source}, {"multivariate", "false"})};
@@ -173,7 +173,7 @@ EgDriftFacts
 eg_ask_drift(const EgAsked *a, double limit)
 {
 	EgDriftFacts f = {0, NAN, NULL, 0, NAN, NAN};
-	Question	q = {a, NIL, false, false, limit, NULL};
+	SourceQuestion q = {a, NIL, false, false, limit, NULL};
 
 	eg_gate_run(a->text, ask_drift, &q);
 	f.nfeatures = (int) json_number(q.answer, "features");
@@ -189,7 +189,7 @@ eg_ask_drift(const EgAsked *a, double limit)
 static void
 ask_metrics(void *arg)
 {
-	Question   *q = arg;
+	SourceQuestion *q = arg;
 	char	   *relation;
 
 	if (eg_ask_jsonb(psprintf("SELECT '{}'::pg_catalog.jsonb FROM (%s\n) AS s LIMIT 1",
@@ -201,7 +201,7 @@ ask_metrics(void *arg)
 Jsonb *
 eg_ask_metrics(const EgAsked *a)
 {
-	Question	q = {a, NIL, false, false, 0, NULL};
+	SourceQuestion q = {a, NIL, false, false, 0, NULL};
 
 	eg_gate_run(a->text, ask_metrics, &q);
 	return q.answer;

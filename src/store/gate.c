@@ -35,12 +35,20 @@
 #include "store/registry.h"
 #include "store/roles.h"
 
+/* Functions that a text runs, for whom it matters. */
+typedef struct Watch
+{
+	MemoryContext context;
+	List	   *functions;
+} Watch;
+
 /* A text that is running. */
 typedef struct Gate
 {
 	const EgText *text;			/* stored; a text given within its run counts as part of it */
 	Oid			author;
 	bool		lends;			/* the author has no right of his own to use the model */
+	Watch	   *watch;			/* of a text given with the call, or NULL */
 	struct Gate *outer;
 } Gate;
 
@@ -65,9 +73,7 @@ run_within(void (*work) (void *arg), void *arg, bool undo)
 	PG_TRY();
 	{
 		work(arg);
-		if (undo)
-			RollbackAndReleaseCurrentSubTransaction();
-		else
+		if (!undo)
 			ReleaseCurrentSubTransaction();
 	}
 	PG_CATCH();
@@ -79,6 +85,8 @@ run_within(void (*work) (void *arg), void *arg, bool undo)
 		innermost = gate;
 	}
 	PG_END_TRY();
+	if (undo && error == NULL)
+		RollbackAndReleaseCurrentSubTransaction();
 	MemoryContextSwitchTo(caller);
 	CurrentResourceOwner = owner;
 	return error;
@@ -131,9 +139,9 @@ path_of(const char *search_path)
 	return path.data;
 }
 
-/* Rows of one statement ask for the same one. */
-const char *
-eg_gate_path(const char *search_path)
+/* Stored paths, with temporary schemas last.  Rows of one statement ask for the same one. */
+static const char *
+authors_path(const char *search_path)
 {
 	static char *from = NULL;
 	static char *to = NULL;
@@ -162,10 +170,12 @@ eg_gate_path(const char *search_path)
 bool
 eg_gate_allows(const EgText *text)
 {
-	Oid			author = eg_role_oid(text->author);
+	Oid			author;
 
-	return text->lent || superuser() || !OidIsValid(author) ||
-		has_privs_of_role(GetUserId(), author);
+	if (text->lent || superuser())
+		return true;
+	author = eg_role_oid(text->author);
+	return !OidIsValid(author) || has_privs_of_role(GetUserId(), author);
 }
 
 void
@@ -230,7 +240,7 @@ run_as_author(void *arg)
 	GetUserIdAndSecContext(&user, &security);
 	if (r->text)
 	{
-		const char *path = eg_gate_path(r->text->search_path);
+		const char *path = authors_path(r->text->search_path);
 
 		r->gate.text = r->text;
 		r->gate.author = r->author;
@@ -239,7 +249,13 @@ run_as_author(void *arg)
 		lend_model(r);
 	}
 	else if (innermost && innermost->author == r->author)
+	{
+		Watch	   *watch = r->gate.watch;
+
 		r->gate = *innermost;
+		if (watch)
+			r->gate.watch = watch;
+	}
 	else
 		r->gate.author = r->author;
 	r->gate.outer = innermost;
@@ -256,11 +272,13 @@ run_as_author(void *arg)
 }
 
 static void
-run(const EgText *text, void (*work) (void *arg), void *arg, bool undo)
+run(const EgText *text, void (*work) (void *arg), void *arg, bool undo, Watch *watch)
 {
 	Run			r = {text, text ? find_author(text) : GetUserId(), {0}, work, arg};
-	ErrorData  *e = run_within(run_as_author, &r, undo);
+	ErrorData  *e;
 
+	r.gate.watch = watch;
+	e = run_within(run_as_author, &r, undo);
 	if (e)
 		ReThrowError(e);
 }
@@ -272,14 +290,23 @@ run(const EgText *text, void (*work) (void *arg), void *arg, bool undo)
 void
 eg_gate_run(const EgText *text, void (*work) (void *arg), void *arg)
 {
-	run(text, work, arg, true);
+	run(text, work, arg, true, NULL);
+}
+
+List *
+eg_gate_run_watched(void (*work) (void *arg), void *arg)
+{
+	Watch		w = {CurrentMemoryContext, NIL};
+
+	run(NULL, work, arg, true, &w);
+	return w.functions;
 }
 
 /* A portal would not survive that. */
 void
 eg_gate_run_cursor(void (*work) (void *arg), void *arg)
 {
-	run(NULL, work, arg, false);
+	run(NULL, work, arg, false, NULL);
 }
 
 bool
@@ -300,24 +327,6 @@ static const Gate *
 running(void)
 {
 	return innermost && innermost->text && innermost->author == GetUserId() ? innermost : NULL;
-}
-
-/* Functions that a text given with the call has run, while somebody wants to know. */
-static bool watching = false;
-static List *watched = NIL;
-
-void
-eg_gate_watch(bool on)
-{
-	list_free(watched);
-	watched = NIL;
-	watching = on;
-}
-
-const List *
-eg_gate_watched(void)
-{
-	return watched;
 }
 
 /* ----------
@@ -342,11 +351,11 @@ ask_before_call(Oid function)
 	{
 		if (g->text)
 			eg_names_check_function(g->text, g->author, function);
-		else if (watching && !list_member_oid(watched, function))
+		else if (g->watch && !list_member_oid(g->watch->functions, function))
 		{
-			MemoryContext old = MemoryContextSwitchTo(TopMemoryContext);
+			MemoryContext old = MemoryContextSwitchTo(g->watch->context);
 
-			watched = lappend_oid(watched, function);
+			g->watch->functions = lappend_oid(g->watch->functions, function);
 			MemoryContextSwitchTo(old);
 		}
 	}

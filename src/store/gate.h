@@ -47,6 +47,9 @@ typedef struct EgText
  */
 extern void eg_gate_run(const EgText *text, void (*work) (void *arg), void *arg);
 
+/* The same for a text that was given; oids of the functions that it ran, however deep. */
+extern List *eg_gate_run_watched(void (*work) (void *arg), void *arg);
+
 /* The same for a cursor of a text that was given: it stays open. */
 extern void eg_gate_run_cursor(void (*work) (void *arg), void *arg);
 
@@ -59,9 +62,6 @@ extern void eg_gate_require(const EgText *text);
 
 /* Does a stored text that this role runs lend it the use of the model? */
 extern bool eg_gate_lends(Oid user, int64 model_id);
-
-/* The path with temporary schemas last, wherever it had them; until the next call. */
-extern const char *eg_gate_path(const char *search_path);
 
 /*
  * SPI_prepare() of SQL that holds a text of users, within eg_gate_run().  What names in
@@ -77,16 +77,9 @@ extern void eg_gate_check_expr(Node *expr);
 /*
  * Within eg_gate_run(): what the names in queries (char *) mean now to the current user,
  * {"relations": {"public.t": owner}, "functions": {"public.f(integer)": owner}}; to be stored
- * with the text.
+ * with the text.  functions: oids of others that count as accepted by the author.
  */
-extern Jsonb *eg_gate_names(List *queries);
-
-/*
- * Note which functions texts given with the call run, however deep; eg_gate_names() then
- * counts them as accepted by the author.  Off: forget them.
- */
-extern void eg_gate_watch(bool on);
-extern const List *eg_gate_watched(void);
+extern Jsonb *eg_gate_names(List *queries, List *functions);
 
 /* When the library is loaded. */
 extern void eg_gate_init(void);

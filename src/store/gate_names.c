@@ -13,49 +13,67 @@
  * or to the author or a superuser, who need no trick.  A function runs with the
  * author's rights, wherever in the query it stands: in a view, in a policy of row
  * security, behind an operator, a domain's check or an index.  So each must belong
- * to the author or a superuser, or have been there when the text was stored.  What
- * functions do inside is their owners' affair; that is why it matters who they are.
+ * to the author or a superuser, or have been there when the text was stored.  Those that
+ * cannot be read from the query are asked about when they are called (gate.c).
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
-#include "access/htup_details.h"
-#include "access/relation.h"
 #include "access/transam.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
-#include "catalog/pg_index.h"
-#include "catalog/pg_inherits.h"
 #include "catalog/pg_proc.h"
-#include "catalog/pg_statistic_ext.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
-#include "nodes/nodeFuncs.h"
-#include "nodes/parsenodes.h"
-#include "parser/analyze.h"
-#include "parser/parsetree.h"
-#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/json.h"
 #include "utils/lsyscache.h"
-#include "utils/memutils.h"
 #include "utils/plancache.h"
 #include "utils/regproc.h"
-#include "utils/rel.h"
 #include "utils/syscache.h"
-#include "utils/typcache.h"
 
-#include "base/compat.h"
 #include "store/gate_private.h"
-#include "store/registry.h"
 #include "store/roles.h"
 
 /* ----------
  * Names and owners
  * ----------
  */
+
+/* The owner of an object, which its catalog has in a column of its own. */
+static Oid
+owner_in(int cache, AttrNumber column, Oid object)
+{
+	HeapTuple	tuple = SearchSysCache1(cache, ObjectIdGetDatum(object));
+	bool		isnull;
+	Oid			owner;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for object %u", object);
+	owner = DatumGetObjectId(SysCacheGetAttr(cache, tuple, column, &isnull));
+	ReleaseSysCache(tuple);
+	return owner;
+}
+
+static Oid
+owner_of_relation(Oid relid)
+{
+	return owner_in(RELOID, Anum_pg_class_relowner, relid);
+}
+
+static Oid
+owner_of_function(Oid function)
+{
+	return owner_in(PROCOID, Anum_pg_proc_proowner, function);
+}
+
+static Oid
+owner_of_type(Oid type)
+{
+	return owner_in(TYPEOID, Anum_pg_type_typowner, type);
+}
 
 /* Nobody but the extension's owner puts anything there. */
 static bool
@@ -64,47 +82,28 @@ is_ours(Oid namespace)
 	return namespace == get_namespace_oid("engage", true);
 }
 
-/* "public.customers", "pg_temp.customers"; *owner of the relation; NULL: no need to look. */
+/* "public.customers", "pg_temp.customers"; NULL: no need to look. */
 static char *
-relation_identity(Oid relid, Oid *owner)
+relation_name(Oid relid)
 {
-	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
-	Form_pg_class form;
-	char	   *name = NULL;
+	Oid			namespace = get_rel_namespace(relid);
 
-	if (!HeapTupleIsValid(tuple))
-		elog(ERROR, "cache lookup failed for relation %u", relid);
-	form = (Form_pg_class) GETSTRUCT(tuple);
-	*owner = form->relowner;
-	if (relid >= FirstNormalObjectId && !is_ours(form->relnamespace))
-		name = quote_qualified_identifier(isAnyTempNamespace(form->relnamespace) ? "pg_temp" :
-										  get_namespace_name(form->relnamespace),
-										  NameStr(form->relname));
-	ReleaseSysCache(tuple);
-	return name;
+	if (relid < FirstNormalObjectId || is_ours(namespace))
+		return NULL;
+	return quote_qualified_identifier(isAnyTempNamespace(namespace) ? "pg_temp" :
+									  get_namespace_name(namespace), get_rel_name(relid));
 }
 
-/* "public.f(integer)" and its owner; NULL: no need to look. */
+/* "public.f(integer)"; NULL: no need to look. */
 static char *
-function_identity(Oid function, Oid *owner)
+function_name(Oid function)
 {
-	HeapTuple	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
-	Form_pg_proc form;
-	char	   *name = NULL;
-
-	if (!HeapTupleIsValid(tuple))
-		elog(ERROR, "cache lookup failed for function %u", function);
-	form = (Form_pg_proc) GETSTRUCT(tuple);
-	*owner = form->proowner;
-	if (!is_ours(form->pronamespace))
-		name = format_procedure_qualified(function);
-	ReleaseSysCache(tuple);
-	return name;
+	return is_ours(get_func_namespace(function)) ? NULL : format_procedure_qualified(function);
 }
 
 static void
 put_names(StringInfo out, const char *member, List *oids,
-		  char *(*identity) (Oid object, Oid *owner))
+		  char *(*name_of) (Oid object), Oid (*owner_of) (Oid object))
 {
 	bool		first = true;
 	ListCell   *lc;
@@ -112,8 +111,7 @@ put_names(StringInfo out, const char *member, List *oids,
 	appendStringInfo(out, "%s\"%s\": {", out->len > 1 ? ", " : "", member);
 	foreach(lc, oids)
 	{
-		Oid			owner;
-		char	   *name = identity(lfirst_oid(lc), &owner);
+		char	   *name = name_of(lfirst_oid(lc));
 
 		if (name == NULL)
 			continue;
@@ -122,7 +120,7 @@ put_names(StringInfo out, const char *member, List *oids,
 		first = false;
 		escape_json(out, name);
 		appendStringInfoString(out, ": ");
-		escape_json(out, GetUserNameFromId(owner, false));
+		escape_json(out, GetUserNameFromId(owner_of(lfirst_oid(lc)), false));
 	}
 	appendStringInfoChar(out, '}');
 }
@@ -134,22 +132,22 @@ names_to_json(List *relations, List *functions)
 
 	initStringInfo(&out);
 	appendStringInfoChar(&out, '{');
-	put_names(&out, "relations", relations, relation_identity);
-	put_names(&out, "functions", functions, function_identity);
+	put_names(&out, "relations", relations, relation_name, owner_of_relation);
+	put_names(&out, "functions", functions, function_name, owner_of_function);
 	appendStringInfoChar(&out, '}');
 	return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(out.data)));
 }
 
 Jsonb *
-eg_gate_names(List *queries)
+eg_gate_names(List *queries, List *functions)
 {
 	MemoryContext caller = CurrentMemoryContext;
 	List	   *relations = NIL;
-	List	   *functions = list_copy(eg_gate_watched());
 	ListCell   *lc;
 	Jsonb	   *names;
 
 	SPI_connect();
+	functions = list_copy(functions);
 	foreach(lc, queries)
 	{
 		SPIPlanPtr	plan = eg_gate_prepare(lfirst(lc), 0, NULL, 0);
@@ -171,20 +169,20 @@ eg_gate_expr_names(List *exprs, TupleDesc columns)
 	return names_to_json(NIL, eg_found_code((Node *) exprs, columns));
 }
 
-/* Do all functions belong to the role, or to superusers? */
+/* Do all of users' objects belong to the role, or to superusers?  *other is one that does not. */
 static bool
-all_belong(List *functions, Oid role, bool superusers, Oid *other)
+all_belong(List *objects, Oid (*owner_of) (Oid object), Oid role, bool superusers, Oid *other)
 {
 	ListCell   *lc;
 
-	foreach(lc, functions)
+	foreach(lc, objects)
 	{
-		Oid			owner;
+		Oid			object = lfirst_oid(lc);
+		Oid			owner = object < FirstNormalObjectId ? role : owner_of(object);
 
-		if (function_identity(lfirst_oid(lc), &owner) == NULL || owner == role ||
-			(superusers && superuser_arg(owner)))
+		if (owner == role || (superusers && superuser_arg(owner)))
 			continue;
-		*other = lfirst_oid(lc);
+		*other = object;
 		return false;
 	}
 	return true;
@@ -198,11 +196,12 @@ eg_gate_whose(Node *expr, Oid author, Oid *other)
 	if (functions == NIL)
 		return EG_CODE_OF_SERVER;
 	*other = linitial_oid(functions);
-	if (all_belong(functions, author, false, other))
+	if (all_belong(functions, owner_of_function, author, false, other))
 		return EG_CODE_OF_AUTHOR;
-	if (all_belong(functions, GetUserId(), true, other))
+	if (all_belong(functions, owner_of_function, GetUserId(), true, other))
 		return EG_CODE_OF_CALLER;
-	return all_belong(functions, author, true, other) ? EG_CODE_OF_AUTHOR : EG_CODE_OF_OTHERS;
+	return all_belong(functions, owner_of_function, author, true, other) ? EG_CODE_OF_AUTHOR :
+		EG_CODE_OF_OTHERS;
 }
 
 char *
@@ -286,8 +285,8 @@ require_names(const EgText *text)
 static void
 check_relation(const EgText *text, Oid author, Oid relid)
 {
-	Oid			owner;
-	char	   *name = relation_identity(relid, &owner);
+	Oid			owner = owner_of_relation(relid);
+	char	   *name = relation_name(relid);
 	char	   *then;
 
 	if (name == NULL || (text->take_over && text->names == NULL))
@@ -315,11 +314,14 @@ check_relation(const EgText *text, Oid author, Oid relid)
 static void
 check_function(const EgText *text, Oid author, Oid function, Oid table)
 {
-	Oid			owner;
-	char	   *name = function_identity(function, &owner);
+	Oid			owner = owner_of_function(function);
+	char	   *name;
 	char	   *then;
 
-	if (name == NULL || owner == author || superuser_arg(owner))
+	if (owner == author || superuser_arg(owner))
+		return;
+	name = function_name(function);
+	if (name == NULL)
 		return;
 	if (text->take_over && !text->confirms)
 		ereport(ERROR,
@@ -339,70 +341,25 @@ check_function(const EgText *text, Oid author, Oid function, Oid table)
 			 OidIsValid(table) ?
 			 errdetail("It is in an index, a constraint or statistics of table %s, which the planner "
 					   "evaluates with the rights of role \"%s\", whose text did not run it when "
-					   "it was stored.", relation_identity(table, &owner), text->author) :
+					   "it was stored.", relation_name(table), text->author) :
 			 errdetail("It would run with the rights of role \"%s\", whose text did not run it "
 					   "when it was stored.", text->author),
 			 text->remedy ? errhint("%s", text->remedy) : 0));
 }
 
-/* Does all of it belong to the author or to superusers? */
-static bool
-all_trusted(List *oids, Oid author, Oid (*owner_of) (Oid object))
-{
-	ListCell   *lc;
-
-	foreach(lc, oids)
-	{
-		Oid			object = lfirst_oid(lc);
-		Oid			owner = object < FirstNormalObjectId ? author : owner_of(object);
-
-		if (owner != author && !superuser_arg(owner))
-			return false;
-	}
-	return true;
-}
-
-static Oid
-owner_of_relation(Oid relid)
-{
-	Oid			owner;
-
-	(void) relation_identity(relid, &owner);
-	return owner;
-}
-
-static Oid
-owner_of_function(Oid function)
-{
-	Oid			owner;
-
-	(void) function_identity(function, &owner);
-	return owner;
-}
-
-static Oid
-owner_of_type(Oid type)
-{
-	HeapTuple	tuple = SearchSysCache1(TYPEOID, ObjectIdGetDatum(type));
-	Oid			owner;
-
-	if (!HeapTupleIsValid(tuple))
-		elog(ERROR, "cache lookup failed for type %u", type);
-	owner = ((Form_pg_type) GETSTRUCT(tuple))->typowner;
-	ReleaseSysCache(tuple);
-	return owner;
-}
-
 bool
 eg_gate_type_is_of(Oid type, Oid role)
 {
-	return all_trusted(list_make1_oid(type), role, owner_of_type);
+	Oid			other;
+
+	return all_belong(list_make1_oid(type), owner_of_type, role, true, &other);
 }
 
 bool
 eg_names_check_plan(const EgText *text, Oid author, SPIPlanPtr plan)
 {
 	bool		trusted = true;
+	Oid			other;
 	ListCell   *lc;
 	ListCell   *object;
 	ListCell   *table;
@@ -417,9 +374,9 @@ eg_names_check_plan(const EgText *text, Oid author, SPIPlanPtr plan)
 			check_relation(text, author, lfirst_oid(object));
 		forboth(object, f.functions, table, f.where)
 			check_function(text, author, lfirst_oid(object), lfirst_oid(table));
-		trusted = trusted && all_trusted(f.relations, author, owner_of_relation) &&
-			all_trusted(f.functions, author, owner_of_function) &&
-			all_trusted(f.types, author, owner_of_type);
+		trusted = trusted && all_belong(f.relations, owner_of_relation, author, true, &other) &&
+			all_belong(f.functions, owner_of_function, author, true, &other) &&
+			all_belong(f.types, owner_of_type, author, true, &other);
 	}
 	return trusted;
 }

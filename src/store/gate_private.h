@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * gate_private.h
- *	  What the two files of the gate share.
+ *	  What the files of the gate share.
  *
  *-------------------------------------------------------------------------
  */
@@ -12,8 +12,10 @@
 #include "nodes/parsenodes.h"
 #include "store/gate.h"
 
-/* gate_names.c: raise an error unless all names in a plan or expression mean what they meant */
-/* False: code, tables or types of other roles are near */
+/*
+ * gate_names.c: raise an error unless all names in a plan or expression mean what they meant,
+ * and the function may be run.  Of a plan; false: code, tables or types of other roles are near.
+ */
 extern bool eg_names_check_plan(const EgText *text, Oid author, SPIPlanPtr plan);
 extern void eg_names_check_function(const EgText *text, Oid author, Oid function);
 extern void eg_names_check_expr(const EgText *text, Oid author, Node *expr);

@@ -130,7 +130,7 @@ eg_monitor_put(const EgModelRow *m, const char *source, const char *outcomes, Js
 			   const char *policy, double cooldown)
 {
 	char	   *search_path = pstrdup(namespace_search_path);
-	Jsonb	   *names = eg_source_names(list_make2((void *) source, (void *) outcomes));
+	Jsonb	   *names = eg_source_names(list_make2((void *) source, (void *) outcomes), NIL);
 	StringInfoData out;
 	EgVisit		visit;
 

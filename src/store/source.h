@@ -108,8 +108,11 @@ extern char *eg_source_query(const char *source, char **relation);
  */
 extern TupleDesc eg_source_describe(const char *query);
 
-/* What the names in sources (char *, NULL is none) mean to the current user (gate.h). */
-extern Jsonb *eg_source_names(List *sources);
+/*
+ * What the names in sources (char *, NULL is none) mean to the current user, and functions (oids)
+ * that they have run: see eg_gate_names().
+ */
+extern Jsonb *eg_source_names(List *sources, List *functions);
 
 struct PortalData;				/* utils/portal.h */
 

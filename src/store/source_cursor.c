@@ -109,6 +109,7 @@ eg_source_describe(const char *query)
 typedef struct Named
 {
 	List	   *sources;
+	List	   *functions;
 	Jsonb	   *names;
 } Named;
 
@@ -125,13 +126,13 @@ name_sources(void *arg)
 		if (lfirst(lc))
 			queries = lappend(queries, eg_source_query(lfirst(lc), &relation));
 	}
-	n->names = eg_gate_names(queries);
+	n->names = eg_gate_names(queries, n->functions);
 }
 
 Jsonb *
-eg_source_names(List *sources)
+eg_source_names(List *sources, List *functions)
 {
-	Named		n = {sources, NULL};
+	Named		n = {sources, functions, NULL};
 
 	eg_gate_run(NULL, name_sources, &n);
 	return n.names;

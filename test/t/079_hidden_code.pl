@@ -35,6 +35,8 @@ sub trapless
 	return $out;
 }
 
+my $s;
+
 # ---- a cast to json, made after the training, on the type of a column
 $pg->query("CREATE TABLE own AS SELECT id, a, y, CASE WHEN a > 3 THEN 'pro' ELSE 'basic' END::mallory.plan AS plan FROM plain; GRANT SELECT ON own TO PUBLIC;
 	SELECT engage_train('cast', 'own', $learn); SELECT engage_train('says', 'SELECT id, a, y, length(to_jsonb(plan)::text) AS n FROM own k', $learn)", user => 'dba');
@@ -81,6 +83,15 @@ $pg->query("CREATE FUNCTION mallory.later(int) RETURNS int LANGUAGE plpgsql AS \
 $pg->query('CREATE OR REPLACE FUNCTION anna.outer(int) RETURNS int LANGUAGE plpgsql AS $$ BEGIN RETURN mallory.later($1); END $$', user => 'anna');
 trapless("SELECT engage_retrain('deep')", 'dba', 'another one', qr/55000: a name in the source of model "deep" now means function mallory\.later/);
 
+# what a training ran that failed is not accepted with the next text
+$s = $pg->session(user => 'anna');
+$s->send("SELECT engage_train('failed', 'SELECT id, mallory.helper(a) AS a, 1 / (id - id) AS b, y FROM public.plain', $learn)");
+like(($s->finish)[1], qr/division by zero/, 'a training fails');
+$s->query("$quiet SELECT engage_train('next', 'public.plain', $learn); SELECT engage_monitor('next', 'public.plain')");
+is($s->query("SELECT recipe->'names'->'functions' FROM engage.versions WHERE model = 'next'"), '{}', 'its functions are not accepted with the next text');
+$s->close;
+is($pg->query("SELECT names->'functions' FROM engage.monitor w JOIN engage.model m ON m.id = w.model_id WHERE m.name = 'next'"), '{}', 'nor with a monitor');
+
 # ---- taking over: nothing of the old author's runs as the new one, not even while it is looked at
 my %texts = (literal2 => "SELECT id, a, y, ((''(a,1)''::mallory.pair).n) AS n FROM public.plain", json2 => 'SELECT id, a, y, length(to_jsonb(plan)::text) AS n FROM public.own k', view2 => 'SELECT * FROM mallory.w');
 foreach my $m (sort keys %texts)
@@ -110,7 +121,7 @@ CREATE FUNCTION mallory.leaves(int) RETURNS int LANGUAGE plpgsql AS $$ DECLARE c
 	SET CONSTRAINTS ALL DEFERRED; PERFORM pg_notify('leak', 'something'); RETURN $1; END $$;
 SQL
 $pg->query("SELECT engage_train('leaves', 'SELECT id, mallory.leaves(a) AS a, y FROM public.plain', $learn)", user => 'mallory');
-my $s = $pg->session(user => 'dba');
+$s = $pg->session(user => 'dba');
 $s->query('CREATE TEMP TABLE u (n int UNIQUE DEFERRABLE INITIALLY IMMEDIATE); LISTEN leak');
 is($s->query("BEGIN; $quiet SELECT count(*) FROM engage_retrain('leaves', deploy => 'always'); SELECT count(*) FROM pg_cursors WHERE name = 'leftover'"), "1\n0", 'no cursor');
 $s->send('INSERT INTO u VALUES (1), (1)');
