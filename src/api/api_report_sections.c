@@ -285,8 +285,8 @@ describe_examples(void *arg)
 		if (type < FirstNormalObjectId)
 			appendStringInfo(&out, "%sc.%s", i > 0 ? ", " : "", name);
 		else
-			appendStringInfo(&out, "%sCASE WHEN NOT c.%s IS NULL THEN pg_catalog.concat(c.%s) END "
-							 "AS %s", i > 0 ? ", " : "", name, name, name);
+			appendStringInfo(&out, "%s%s AS %s", i > 0 ? ", " : "",
+							 eg_column_text(psprintf("c.%s", name), type), name);
 	}
 	e->columns = out.data;
 }

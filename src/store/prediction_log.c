@@ -33,6 +33,7 @@
 #include "store/source_private.h"
 
 #define ROWS_AT_A_TIME	2000
+#define SOURCE			"\"engage source\""
 #define MAX_KEY			1024	/* bytes; an index holds the key */
 
 #define INSERT \
@@ -374,7 +375,8 @@ log_cursor(LogSource *l, const char *sql)
 	MemoryContextDelete(row_context);
 }
 
-static void
+/* Its type. */
+static Oid
 check_key(const char *query, const char *key)
 {
 	TupleDesc	desc = eg_source_describe(psprintf("SELECT * FROM (%s\n) AS source", query));
@@ -383,12 +385,13 @@ check_key(const char *query, const char *key)
 	for (i = 0; i < desc->natts; i++)
 	{
 		if (strcmp(NameStr(TupleDescAttr(desc, i)->attname), key) == 0)
-			return;
+			return TupleDescAttr(desc, i)->atttypid;
 	}
 	ereport(ERROR,
 			(errcode(ERRCODE_UNDEFINED_COLUMN),
 			 errmsg("key column \"%s\" of the source does not exist", key),
 			 errhint("%s", eg_source_column_hint(desc, key))));
+	return InvalidOid;			/* keep the compiler quiet */
 }
 
 int64
@@ -400,6 +403,7 @@ eg_log_source(const char *model, const char *source, const char *key, TimestampT
 	int64		version = eg_models_resolve_routed(model, &experiment);
 	char	   *relation;
 	char	   *query = eg_source_query(source, &relation);
+	Oid			type;
 
 	l.key = key;
 	if (experiment != 0)
@@ -410,10 +414,11 @@ eg_log_source(const char *model, const char *source, const char *key, TimestampT
 		l.scorer->tally = eg_tally_open(l.scorer->model, context);
 	}
 	l.writer = eg_log_open(at, ROWS_AT_A_TIME);
-	check_key(query, key);
+	type = check_key(query, key);
 	SPI_connect();
-	log_cursor(&l, psprintf("SELECT (%1$s.%2$s)::pg_catalog.text, %1$s FROM (%3$s\n) AS %1$s",
-							"\"engage source\"", quote_identifier(key), query));
+	log_cursor(&l, psprintf("SELECT %s, " SOURCE " FROM (%s\n) AS " SOURCE,
+							eg_column_text(psprintf(SOURCE ".%s", quote_identifier(key)), type),
+							query));
 	SPI_finish();
 	return eg_log_close(l.writer);
 }

@@ -49,6 +49,8 @@ typedef struct Outcomes
 	bool		number;
 
 	/* columns as float8 or text; NULL where there are none */
+	const char *key;
+	const char *outcome;
 	const char *weight;
 	const char *group;
 	const char *event;
@@ -100,6 +102,15 @@ number_column_of(TupleDesc desc, const char *name)
 					cv.op == EG_OP_BOOL ? "::pg_catalog.int4" : "");
 }
 
+/* A column as an expression of type text; NULL: no such column. */
+static const char *
+text_column_of(TupleDesc desc, const char *name)
+{
+	int			i = find_column(desc, name);
+
+	return i < 0 ? NULL : eg_column_text(psprintf("s.%s", name), TupleDescAttr(desc, i)->atttypid);
+}
+
 static Outcomes
 describe(const char *source)
 {
@@ -119,7 +130,9 @@ describe(const char *source)
 	}
 	o.weight = number_column_of(desc, "weight");
 	o.event = number_column_of(desc, "event");
-	o.group = find_column(desc, "group_by") >= 0 ? "s.group_by::pg_catalog.text" : NULL;
+	o.key = text_column_of(desc, "key");
+	o.outcome = text_column_of(desc, "outcome");
+	o.group = text_column_of(desc, "group_by");
 	at = find_column(desc, "at");
 	o.has_at = at >= 0;
 	if (o.has_at)
@@ -328,8 +341,7 @@ groups_query(const Outcomes *o)
 	/* the last answer before each outcome, and the last score of each shadow */
 	return psprintf(
 		"WITH outcomes AS (SELECT pg_catalog.row_number() OVER () AS n,"
-		" s.key::pg_catalog.text AS key,"
-		" s.outcome::pg_catalog.text AS outcome, %s AS at%s FROM (%s\n) AS s"
+		" %s AS key, %s AS outcome, %s AS at%s FROM (%s\n) AS s"
 		" WHERE s.key IS NOT NULL AND s.outcome IS NOT NULL),"
 		" matched AS (SELECT DISTINCT ON (o.n, CASE WHEN p.shadow THEN p.version_id END)"
 		" p.scored_at, p.version_id, p.version, p.score, p.outputs, o.outcome%s"
@@ -341,8 +353,8 @@ groups_query(const Outcomes *o)
 		" AND ($4::" INSTANT " IS NULL OR scored_at OPERATOR(pg_catalog.<) $4::" INSTANT ")"
 		" AND NOT score IS NULL"
 		" ORDER BY 1, pg_catalog.string_to_array(version, '.')::pg_catalog.int4[], 2%s",
-		o->has_at ? "s.at::" INSTANT : "'infinity'::" INSTANT, given.data, o->query,
-		kept.data, kept.data, order.data);
+		o->key, o->outcome, o->has_at ? "s.at::" INSTANT : "'infinity'::" INSTANT, given.data,
+		o->query, kept.data, kept.data, order.data);
 }
 
 List *
@@ -402,7 +414,7 @@ arm_values(const Outcomes *o, EgArmMeasure measure)
 		SQUARE("(score OPERATOR(pg_catalog.-) outcome::pg_catalog.float8)");
 
 	if (measure == EG_ARM_OUTCOME)
-		return psprintf("outcomes AS (SELECT s.key::pg_catalog.text AS key,"
+		return psprintf("outcomes AS (SELECT %s AS key,"
 						" s.outcome%s::pg_catalog.float8 AS y, %s AS at"
 						" FROM (%s\n) AS s WHERE s.key IS NOT NULL AND s.outcome IS NOT NULL),"
 						" exposed AS (SELECT DISTINCT ON (key) key, arm, scored_at"
@@ -413,9 +425,8 @@ arm_values(const Outcomes *o, EgArmMeasure measure)
 						" AND o.at OPERATOR(pg_catalog.>=) e.scored_at"
 						" WHERE (o.y OPERATOR(pg_catalog.-) o.y) OPERATOR(pg_catalog.=)"
 						" 0::pg_catalog.float8"
-						" GROUP BY e.arm, e.key)", o->boolean ? "::pg_catalog.int4" : "", at, o->query);
-	return psprintf("outcomes AS (SELECT s.key::pg_catalog.text AS key,"
-					" s.outcome::pg_catalog.text AS outcome, %s AS at"
+						" GROUP BY e.arm, e.key)", o->key, o->boolean ? "::pg_catalog.int4" : "", at, o->query);
+	return psprintf("outcomes AS (SELECT %s AS key, %s AS outcome, %s AS at"
 					" FROM (%s\n) AS s WHERE s.key IS NOT NULL AND s.outcome IS NOT NULL),"
 					" last AS (SELECT DISTINCT ON (p.key, p.arm) p.arm, p.key, p.score, p.class,"
 					" o.outcome FROM engage.predictions p JOIN outcomes o"
@@ -423,7 +434,8 @@ arm_values(const Outcomes *o, EgArmMeasure measure)
 					" AND p.scored_at OPERATOR(pg_catalog.<=) o.at"
 					" WHERE p.experiment OPERATOR(pg_catalog.=) $1"
 					" ORDER BY p.key, p.arm, p.scored_at DESC, p.id DESC),"
-					" v AS (SELECT arm, key, %s AS y FROM last)", at, o->query, y);
+					" v AS (SELECT arm, key, %s AS y FROM last)", o->key, o->outcome, at,
+					o->query, y);
 }
 
 void

@@ -97,6 +97,12 @@ extern EgSourceData *eg_source_read(const EgSourceSpec *spec, EgRun *run);
  */
 extern void eg_source_canonical(EgSourceData *d, const uint64 *rank, Size ntrain);
 
+/*
+ * SQL for the text of a user's column (quoted, qualified) of that type.  A cast to text may be code
+ * of whoever made the type, in which case its output function serves.
+ */
+extern char *eg_column_text(const char *column, Oid type);
+
 /* Is a source the name of a relation?  One has no space or parenthesis outside its quotes. */
 extern bool eg_source_is_name(const char *source);
 

@@ -12,6 +12,7 @@
  */
 #include "postgres.h"
 
+#include "access/transam.h"
 #include "base/compat.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
@@ -166,6 +167,14 @@ eg_source_query(const char *source, char **relation)
 	}
 	*relation = relation_name(text);
 	return psprintf("SELECT * FROM %s", *relation);
+}
+
+char *
+eg_column_text(const char *column, Oid type)
+{
+	if (getBaseType(type) < FirstNormalObjectId)
+		return psprintf("%s::pg_catalog.text", column);
+	return psprintf("CASE WHEN NOT %s IS NULL THEN pg_catalog.concat(%s) END", column, column);
 }
 
 char *

@@ -46,6 +46,14 @@ trapless("SELECT length(engage_report('cast')) > 1000", 'dba', 'report over a co
 trapless("SELECT length(engage_report('cast', 'own')) > 1000", 'dba', 'the same of a source that is given');
 trapless("SELECT engage_retrain('says')", 'dba', 'a source that says to_jsonb', qr/55000: a name in the source of model "says" now means function mallory\.tojson/);
 
+# ---- casts to text, which engage itself puts around keys and outcomes
+$pg->query("CREATE FUNCTION mallory.totext(mallory.plan) RETURNS text LANGUAGE plpgsql AS \$\$ BEGIN PERFORM mallory.trap('text'); RETURN 'cast'; END \$\$;
+	CREATE CAST (mallory.plan AS text) WITH FUNCTION mallory.totext(mallory.plan)", user => 'mallory');
+trapless("SELECT engage_log_predictions('cast', 'SELECT DISTINCT ON (plan) * FROM own ORDER BY plan, id', 'plan')", 'dba', 'the key of a log');
+is($pg->query("SELECT string_agg(key, ',' ORDER BY key) FROM engage.predictions WHERE model = 'cast'"), 'basic,pro', 'is what the type writes');
+trapless("SELECT * FROM engage_performance('cast', 'SELECT plan AS key, y AS outcome FROM own WHERE id < 8')", 'dba', 'the key of outcomes');
+trapless("SELECT * FROM engage_performance('cast', 'SELECT id AS key, plan AS outcome FROM own WHERE id < 8')", 'dba', 'outcomes');
+
 # ---- a literal of a type that another one has come before in the path
 $pg->query("CREATE SCHEMA app; CREATE TYPE app.money2 AS (x text, n int); SET search_path = public, app; SELECT engage_train('literal', 'SELECT *, ((''(a,1)''::money2).n = 1)::int AS f FROM plain', $learn, exclude => '{f}')", user => 'dba');
 $pg->query("CREATE TYPE public.money2 AS (x mallory.dom, n int); ALTER DOMAIN mallory.dom ADD CONSTRAINT c CHECK (mallory.trap(VALUE)) NOT VALID", user => 'mallory');
