@@ -5,7 +5,7 @@
 #   make demo           install what is missing, train and score real data in a private cluster
 #   make test           everything that can be tested here, in private clusters
 #   make bench          the speed table of README.md
-#   make installcheck   pg_regress and isolation tests in a running cluster
+#   make installcheck   pg_regress and isolation tests in a running server
 #   make lint format    style;  make deb: a Debian package;  make test-next: PostgreSQL 17, XGBoost 3
 #
 # Settings: PG_CONFIG, WERROR=1 (warnings are errors), CC=clang
@@ -31,11 +31,6 @@ endif
 ifneq ($(findstring clang,$(CC)),)
 PG_CFLAGS   += -Wno-ignored-optimization-argument -Wno-ignored-attributes -Wno-unknown-warning-option
 endif
-
-REGRESS      = $(patsubst test/sql/%.sql,%,$(sort $(wildcard test/sql/*.sql)))
-REGRESS_OPTS = --inputdir=test --load-extension=engage
-ISOLATION    = $(patsubst test/specs/%.spec,%,$(sort $(wildcard test/specs/*.spec)))
-ISOLATION_OPTS = --inputdir=test --outputdir=. --load-extension=engage
 
 PG_CONFIG   ?= pg_config
 export PG_CONFIG
@@ -65,21 +60,25 @@ src/algo/prepare.o src/algo/design.o src/algo/margin.o src/algo/rows.o src/base/
 sql/engage--$(EXTVERSION).sql: $(sort $(wildcard sql/[0-9][0-9]_*.sql)) Makefile
 	cat $(filter %.sql,$^) > $@
 else
-all install uninstall installcheck:
+all install uninstall:
 	@echo "no PostgreSQL development files found: set PG_CONFIG, or run: scripts/packages.sh install build" >&2; exit 1
 
 clean:
 	rm -f engage.so src/*.o src/*/*.o sql/engage--$(EXTVERSION).sql
 endif
 
-.PHONY: demo test bench test-next lint format deb
+.PHONY: installcheck demo test bench test-next lint format deb
 
 demo:
 	scripts/demo.sh
 
-# one test only: make test TESTS="contract predict"
+# some tests only: make test TESTS="contract predict", likewise installcheck
 test:
 	scripts/test.sh $(TESTS)
+
+# PGXS's own would run all files in one database, where they meet each other's models
+installcheck:
+	scripts/installcheck.sh $(TESTS)
 
 bench:
 	test/bench/bench.sh

@@ -19,6 +19,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/cluster.sh
+. scripts/regress.sh
 
 # Run one test file, leave "passed failed" in $work/NAME.count and its output in $work/NAME.log.
 run_one()
@@ -27,7 +28,9 @@ run_one()
 	local out=$work/$kind-$key log=$work/$kind-$key.log
 
 	case "$kind" in
-		regress | isolation) run_regress "$kind" "$name" "$out" >"$log" 2>&1 || status=$? ;;
+		regress | isolation)
+			regress_file "$kind" "$name" "$out" "engage_${kind}_$name" >"$log" 2>&1 || status=$?
+			;;
 		tap) timeout -k 30 "$limit" perl -Itest/t "test/$name.pl" >"$log" 2>&1 </dev/null || status=$? ;;
 		check) timeout -k 30 "$limit" bash "test/$name.sh" >"$log" 2>&1 </dev/null || status=$? ;;
 	esac
@@ -71,23 +74,6 @@ plan_is_kept()
 
 	plan=$(sed -nE 's/^1\.\.([0-9]+).*/\1/p' "$1" | tail -n 1)
 	[ -z "$plan" ] || [ "$plan" -eq "$2" ]
-}
-
-# A database and an output directory for each file, so that files can run side by side.
-run_regress()
-{
-	local kind=$1 name=$2 out=$3 tool
-	local -a options=(--inputdir=test --outputdir="$out" --load-extension=engage
-		--dbname="engage_${kind}_$name" --bindir="$(pg_bindir)" --no-locale --encoding=UTF8)
-
-	mkdir -p "$out"
-	ln -sfn "$PWD/expected" "$out/expected"
-	tool=$(dirname "$("$(pg_config_path)" --pgxs)")/../test
-	case "$kind" in
-		regress) tool=$tool/regress/pg_regress ;;
-		isolation) tool=$tool/isolation/pg_isolation_regress ;;
-	esac
-	timeout -k 30 "$limit" "$tool" "${options[@]}" "$name"
 }
 
 list_tests()
@@ -148,6 +134,7 @@ trap finish EXIT
 trap 'exit 130' INT TERM
 cluster_create "$work/main" fsync=off max_connections=100 max_prepared_transactions=10
 eval "$(cluster_env "$work/main")"
+regress_create_role
 export PG_CONFIG ENGAGE_TEST_WORK=$work ENGAGE_TEST_LIMIT=${TEST_TIMEOUT:-600} ENGAGE_ROOT=$PWD
 
 xargs -r -P "${JOBS:-$(nproc)}" -L 1 scripts/test.sh --one <<<"$selected"

@@ -15,6 +15,7 @@
 
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
+#include "common/shortest_dec.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
@@ -324,16 +325,19 @@ engage_explain_jsonb(PG_FUNCTION_ARGS)
 void
 eg_jsonb_set_number(JsonbValue *v, double number)
 {
+	char		text[DOUBLE_SHORTEST_DECIMAL_LEN];
+
 	if (!isfinite(number))
 	{
 		v->type = jbvNull;
 		return;
 	}
+	/* float8out would round to what the session's extra_float_digits says */
+	double_to_shortest_decimal_buf(number, text);
 	v->type = jbvNumeric;
-	v->val.numeric = DatumGetNumeric(DirectFunctionCall3(numeric_in,
-		CStringGetDatum(DatumGetCString(DirectFunctionCall1(float8out,
-															Float8GetDatum(number)))),
-		ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1)));
+	v->val.numeric = DatumGetNumeric(DirectFunctionCall3(numeric_in, CStringGetDatum(text),
+														 ObjectIdGetDatum(InvalidOid),
+														 Int32GetDatum(-1)));
 }
 
 static void

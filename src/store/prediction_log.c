@@ -15,11 +15,11 @@
 #include "access/htup_details.h"
 #include "access/xact.h"
 #include "catalog/pg_type.h"
+#include "common/shortest_dec.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/fmgroids.h"
 #include "utils/fmgrprotos.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -153,20 +153,24 @@ flush(EgLogWriter *w)
 	w->n = 0;
 }
 
-/* All outputs of a row as the text of an array. */
+/* All outputs of a row as the text of an array, exact under any extra_float_digits. */
 static Datum
 outputs_text(const EgScorer *s, const double *out)
 {
-	Datum	   *items = palloc(sizeof(Datum) * s->width);
-	char	   *text;
+	StringInfoData text;
 	int			i;
 
+	initStringInfo(&text);
+	appendStringInfoChar(&text, '{');
 	for (i = 0; i < s->width; i++)
-		items[i] = Float8GetDatum(out[i]);
-	text = OidOutputFunctionCall(F_ARRAY_OUT, PointerGetDatum(
-		construct_array(items, s->width, FLOAT8OID, sizeof(float8), FLOAT8PASSBYVAL,
-						TYPALIGN_DOUBLE)));
-	return CStringGetTextDatum(text);
+	{
+		char		number[DOUBLE_SHORTEST_DECIMAL_LEN];
+
+		double_to_shortest_decimal_buf(out[i], number);
+		appendStringInfo(&text, "%s%s", i == 0 ? "" : ",", number);
+	}
+	appendStringInfoChar(&text, '}');
+	return CStringGetTextDatum(text.data);
 }
 
 void

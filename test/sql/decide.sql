@@ -116,7 +116,7 @@ SELECT score FROM payments p, LATERAL engage_decide('failing', p) d WHERE id = 7
 SELECT failing('"skip"');
 BEGIN;
 SELECT sum(errors) FROM payments p, LATERAL engage_decide('failing', p) d;
-SELECT current_setting('transaction_read_only') AS read_only, current_user = session_user AS self, current_setting('search_path') AS path;
+SELECT current_setting('transaction_read_only') AS read_only, current_user = 'regress_engage' AS self, current_setting('search_path') AS path;
 COMMIT;
 -- a model that is gone: left out, or a score
 SELECT engage_policy('gone', '{"layers": [{"name": "m", "models": [{"model": "where", "class": "XX"}, {"model": "fraud"}]}, {"name": "n", "on_error": 77, "models": [{"model": "where", "class": "XX"}]}]}');
