@@ -15,6 +15,7 @@
 #include "miscadmin.h"
 #include "utils/guc.h"
 
+#include "base/blas.h"
 #include "engage.h"
 #include "store/gate.h"
 
@@ -27,6 +28,9 @@ int			eg_max_categories = 10000;
 bool		eg_progress = true;
 int			eg_log_partition = EG_LOG_MONTH;
 bool		eg_track_scoring = true;
+
+/* only its show hook is of use */
+static char *blas_kernels;
 
 static const struct config_enum_entry log_partition_words[] = {
 	{"month", EG_LOG_MONTH, false},
@@ -99,6 +103,14 @@ _PG_init(void)
 							 "Partitions that are there stay as they are.",
 							 &eg_log_partition, EG_LOG_MONTH, log_partition_words,
 							 PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomStringVariable("engage.blas_kernels",
+							   "Shows the kernels that OpenBLAS computes with, and why.",
+							   "The library is opened by the first training that needs it. Where it does "
+							   "not know the processor, kernels for AVX2 are chosen, unless "
+							   "OPENBLAS_CORETYPE is set in the server's environment.",
+							   &blas_kernels, "", PGC_INTERNAL,
+							   GUC_NOT_IN_SAMPLE | GUC_DISALLOW_IN_FILE, NULL, NULL,
+							   eg_blas_kernels);
 	eg_gate_init();
 #if PG_VERSION_NUM >= 150000
 	MarkGUCPrefixReserved("engage");

@@ -39,4 +39,7 @@ extern void eg_blas_dsyrk(int n, int k, double alpha, const double *a, int lda, 
  */
 extern void eg_blas_threads(int threads);
 
+/* The kernels that the library computes with, and why, for SHOW engage.blas_kernels. */
+extern const char *eg_blas_kernels(void);
+
 #endif							/* EG_BLAS_H */

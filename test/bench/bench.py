@@ -14,6 +14,7 @@ import boosting
 import clusters
 import deciding
 import explaining
+import kernels
 import learners
 import searching
 from common import Report, connect
@@ -29,6 +30,7 @@ PARTS = {
     "aggregates": aggregates.section_aggregates,
     "tuning": searching.section_tuning,
     "explain": explaining.section_explain,
+    "kernels": kernels.section_kernels,
     "growth": boosting.section_growth,
 }
 

@@ -15,6 +15,7 @@
 #   aggregates  engage_auc and others over ten million rows                       2 min
 #   tuning      50 trials and 5 folds, against the sum of their fits              8 min
 #   explain     engage_explain against XGBoost's contributions                    2 min
+#   kernels     kernels of OpenBLAS, a neural net with each                       1 min
 #   growth      how cost grows with rows, columns and trees                      15 min
 #
 # --markdown prints the tables of docs/benchmarks.md and nothing else:
