@@ -81,6 +81,13 @@ LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 1000;
 COMMENT ON FUNCTION engage_predict_logged(text, jsonb, text)
 IS 'engage_predict of a JSON object that also writes the prediction log; key names a member';
 
+CREATE FUNCTION engage.key_text("any")
+RETURNS text
+AS 'MODULE_PATHNAME', 'engage_key_text'
+LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION engage.key_text("any")
+IS 'the text by which a key is known in the prediction log: equal keys have equal texts, whatever their type and the session''s settings';
+
 CREATE FUNCTION engage_log_retention(
 	keep interval,
 	model text DEFAULT NULL,

@@ -24,6 +24,7 @@
 #include "api/result.h"
 #include "engage.h"
 #include "store/counters.h"
+#include "store/key.h"
 #include "store/prediction_log.h"
 #include "store/registry.h"
 
@@ -32,6 +33,7 @@
 PG_FUNCTION_INFO_V1(engage_log_predictions);
 PG_FUNCTION_INFO_V1(engage_predict_logged_row);
 PG_FUNCTION_INFO_V1(engage_predict_logged_jsonb);
+PG_FUNCTION_INFO_V1(engage_key_text);
 PG_FUNCTION_INFO_V1(engage_log_retention);
 PG_FUNCTION_INFO_V1(engage_performance);
 
@@ -47,6 +49,25 @@ engage_log_predictions(PG_FUNCTION_ARGS)
 	PreventCommandIfParallelMode("engage_log_predictions()");
 	PG_RETURN_INT64(eg_log_source(model, source, key, PG_ARGISNULL(3) ? GetCurrentTimestamp() :
 								  PG_GETARG_TIMESTAMPTZ(3)));
+}
+
+/* engage.key_text("any") returns text: as keys are logged */
+Datum
+engage_key_text(PG_FUNCTION_ARGS)
+{
+	FmgrInfo   *flinfo = fcinfo->flinfo;
+	Oid			type = get_fn_expr_argtype(flinfo, 0);
+
+	if (!OidIsValid(type))
+		elog(ERROR, "the type of the key is not known");
+	if (flinfo->fn_extra == NULL)
+	{
+		MemoryContext old = MemoryContextSwitchTo(flinfo->fn_mcxt);
+
+		flinfo->fn_extra = eg_key_create("key", "key", type, PG_GET_COLLATION(), true);
+		MemoryContextSwitchTo(old);
+	}
+	PG_RETURN_TEXT_P(cstring_to_text(eg_key_string(flinfo->fn_extra, PG_GETARG_DATUM(0))));
 }
 
 /* Log a row that is scored by itself; exactly one of tuple and json is given. */

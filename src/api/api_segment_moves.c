@@ -109,6 +109,35 @@ put_segment(Datum *values, bool *nulls, int segment, const EgSegmentName *names)
 	values[1] = name ? CStringGetTextDatum(name) : (Datum) 0;
 }
 
+/* Keys that all left, or all joined, are rather keys that do not match. */
+static void
+tell_unmatched(const Moves *m)
+{
+	char	   *then = NULL,
+			   *now = NULL;
+	int			nthen = 0,
+				nnow = 0;
+	int			i;
+
+	for (i = 0; i < m->keys.ncategories; i++)
+	{
+		if (m->then_segment[i] != GONE && m->now_segment[i] != GONE)
+			return;
+		if (m->then_segment[i] != GONE && nthen++ == 0)
+			then = m->keys.categories[i];
+		if (m->now_segment[i] != GONE && nnow++ == 0)
+			now = m->keys.categories[i];
+	}
+	if (nthen == 0 || nnow == 0)
+		return;
+	ereport(NOTICE,
+			(errmsg("no key is in both sources: all %d of the first left, all %d of the second "
+					"joined", nthen, nnow),
+			 errdetail("The first keys are \"%s\" and \"%s\".", eg_clip(then, 64),
+					   eg_clip(now, 64)),
+			 errhint("Column \"%s\" must identify the same customers in both.", m->key)));
+}
+
 /*
  * engage_segment_migration(model, then_source, now_source, key).
  */
@@ -139,6 +168,8 @@ engage_segment_migration(PG_FUNCTION_ARGS)
 	m.source = "now";
 	m.now = true;
 	eg_score_each(&spec, &m.run, moves_begin, moves_row, &m);
+
+	tell_unmatched(&m);
 
 	/* GONE is the last row and column */
 	k = m.model->width;

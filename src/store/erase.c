@@ -19,6 +19,7 @@
 #include "utils/memutils.h"
 
 #include "store/erase.h"
+#include "store/key.h"
 #include "store/registry.h"
 
 /* Models that the current user may manage, by name: id and name alone are set. */
@@ -116,6 +117,27 @@ erase_model(const char *key, const EgModelRow *m, List *erased)
 	return erased;
 }
 
+/*
+ * The key as the log of a model has it: as given, or, where nothing was logged under that and it is
+ * a number (42.00, as a numeric column prints it), as numbers are logged.
+ */
+static const char *
+logged_key(const char *key, const EgModelRow *m)
+{
+	char	   *number = eg_key_of_number_text(key);
+	bool		other;
+	EgVisit		v;
+
+	if (number == NULL || strcmp(number, key) == 0)
+		return key;
+	eg_visit_begin(&v);
+	other = eg_visit_read("SELECT 1 FROM engage.prediction"
+						  " WHERE model_id = $1 AND key = $2 LIMIT 1",
+						  "lt", m->id, key) == 0;
+	eg_visit_end(&v);
+	return other ? number : key;
+}
+
 List *
 eg_erase(const char *key, const EgModelRow *model)
 {
@@ -124,6 +146,6 @@ eg_erase(const char *key, const EgModelRow *model)
 	ListCell   *lc;
 
 	foreach(lc, models)
-		erased = erase_model(key, lfirst(lc), erased);
+		erased = erase_model(logged_key(key, lfirst(lc)), lfirst(lc), erased);
 	return erased;
 }

@@ -14,10 +14,10 @@
 #include <math.h>
 
 #include "miscadmin.h"
-#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
 #include "store/evaluate_private.h"
+#include "store/key.h"
 #include "store/reservoir.h"
 #include "store/schema_private.h"
 
@@ -28,7 +28,7 @@ typedef struct Reading
 	EgScored   *s;
 	bool		started;
 	int			label;			/* place of the label column in the rows, -1 for none */
-	FmgrInfo	label_output;
+	EgKey	   *label_key;
 	EgReservoir *kept;			/* a sample ... */
 	EgEachRow	each;			/* ... or rows handed on one by one */
 	void	   *each_arg;
@@ -54,8 +54,6 @@ find_label_column(Reading *reading, TupleDesc desc)
 {
 	MemoryContext old = MemoryContextSwitchTo(reading->context);
 	const char *name = reading->spec->label;
-	Oid			function;
-	bool		varlena;
 	int			i;
 
 	reading->label = -1;
@@ -64,8 +62,8 @@ find_label_column(Reading *reading, TupleDesc desc)
 		if (strcmp(NameStr(TupleDescAttr(desc, i)->attname), name) != 0)
 			continue;
 		reading->label = i;
-		getTypeOutputInfo(TupleDescAttr(desc, i)->atttypid, &function, &varlena);
-		fmgr_info(function, &reading->label_output);
+		reading->label_key = eg_key_create("key", name, TupleDescAttr(desc, i)->atttypid,
+										   TupleDescAttr(desc, i)->attcollation, true);
 		break;
 	}
 	MemoryContextSwitchTo(old);
@@ -76,7 +74,7 @@ label_text(Reading *reading, const Datum *values, const bool *nulls)
 {
 	if (reading->label < 0 || nulls[reading->label])
 		return NULL;
-	return OutputFunctionCall(&reading->label_output, values[reading->label]);
+	return eg_key_string(reading->label_key, values[reading->label]);
 }
 
 static void

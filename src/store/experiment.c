@@ -31,6 +31,7 @@
 
 #include "store/counters.h"
 #include "store/experiment.h"
+#include "store/key.h"
 #include "store/registry.h"
 #include "store/schema_private.h"
 
@@ -50,7 +51,7 @@ struct EgRouter
 	EgRowType	row_type;
 	TupleDesc	desc;
 	int			attno;			/* of the key, from 1 */
-	EgConverter cv;
+	EgKey	   *key;
 };
 
 /* ---------------------------------------------------------------------------
@@ -457,10 +458,11 @@ bind_row_type(EgRouter *r, TupleDesc desc, uint64 identifier)
 	if (i == desc->natts)
 		no_key(r);
 	r->attno = i + 1;
-	eg_converter_init_key(&r->cv, TupleDescAttr(desc, i)->atttypid);
+	r->key = eg_key_create("routing", r->experiment->key, TupleDescAttr(desc, i)->atttypid,
+						   TupleDescAttr(desc, i)->attcollation, false);
 	MemoryContextSwitchTo(old);
 
-	type = r->cv.type;
+	type = eg_key_type(r->key);
 	if (type == FLOAT4OID || type == FLOAT8OID || type == DATEOID || type == TIMESTAMPOID ||
 		type == TIMESTAMPTZOID || type == TIMEOID || type == TIMETZOID || type == INTERVALOID ||
 		type == MONEYOID)
@@ -468,44 +470,22 @@ bind_row_type(EgRouter *r, TupleDesc desc, uint64 identifier)
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
 				 errmsg("column \"%s\" by which experiment \"%s\" routes has type %s",
 						r->experiment->key, r->experiment->name, format_type_be(type)),
-				 errdetail("The text of such values depends on settings, and so would the arm."),
+				 errdetail("Such values are written in many ways in JSON, and the arm would depend "
+						   "on it."),
 				 errhint("Route by an integer, numeric, text or uuid column.")));
 	r->row_type = row_type;
-}
-
-/* 42, 42.0 and 42.00 are the same customer. */
-static int
-arm_of_numeric(const EgRouter *r, Datum value)
-{
-	char	   *text = DatumGetCString(
-		DirectFunctionCall1(numeric_out, DirectFunctionCall1(numeric_trim_scale, value)));
-	int			arm = eg_experiment_arm(r->experiment, text, strlen(text));
-
-	pfree(text);
-	return arm;
-}
-
-static int
-arm_of_bool(const EgRouter *r, bool value)
-{
-	return value ? eg_experiment_arm(r->experiment, "true", 4) :
-		eg_experiment_arm(r->experiment, "false", 5);
 }
 
 static int
 arm_of_value(EgRouter *r, Datum value, bool isnull)
 {
-	char		buf[EG_TEXT_BUFFER];
+	char		buf[EG_KEY_BUFFER];
 	const char *text;
 	int			len;
 
 	if (isnull || r->experiment->shadow)
 		return 0;
-	if (r->cv.type == NUMERICOID)
-		return arm_of_numeric(r, value);
-	if (r->cv.type == BOOLOID)
-		return arm_of_bool(r, DatumGetBool(value));
-	text = eg_convert_key(&r->cv, value, buf, &len);
+	text = eg_key_text(r->key, value, buf, &len);
 	return eg_experiment_arm(r->experiment, text, len);
 }
 
@@ -553,6 +533,8 @@ eg_router_jsonb(EgRouter *r, const Jsonb *row)
 {
 	const EgExperiment *e = r->experiment;
 	JsonbValue	v;
+	const char *text;
+	int			len;
 
 	if (!JB_ROOT_IS_OBJECT((Jsonb *) row) ||
 		getKeyJsonValueFromContainer((JsonbContainer *) &row->root, e->key, strlen(e->key),
@@ -560,15 +542,5 @@ eg_router_jsonb(EgRouter *r, const Jsonb *row)
 		no_key(r);
 	if (e->shadow)
 		return 0;
-	switch (v.type)
-	{
-		case jbvString:
-			return eg_experiment_arm(e, v.val.string.val, v.val.string.len);
-		case jbvNumeric:
-			return arm_of_numeric(r, NumericGetDatum(v.val.numeric));
-		case jbvBool:
-			return arm_of_bool(r, v.val.boolean);
-		default:
-			return 0;
-	}
+	return eg_key_jsonb(&v, &text, &len) ? eg_experiment_arm(e, text, len) : 0;
 }

@@ -22,6 +22,7 @@
 
 #include "store/held_out.h"
 #include "store/identity.h"
+#include "store/key.h"
 #include "store/registry.h"
 #include "store/schema_private.h"
 #include "store/split.h"
@@ -31,7 +32,8 @@ typedef struct RuleColumn
 {
 	char	   *name;
 	int			attno;			/* from 1, in the bound row type */
-	EgConverter cv;
+	EgConverter cv;				/* of the split column and of the target */
+	EgKey	   *key;
 } RuleColumn;
 
 struct EgHeldOutRule
@@ -106,7 +108,6 @@ bind_column(const EgHeldOutRule *rule, RuleColumn *c, const char *name, TupleDes
 			continue;
 		c->name = pstrdup(name);
 		c->attno = i + 1;
-		eg_converter_init_key(&c->cv, att->atttypid);
 		return;
 	}
 	ereport(ERROR,
@@ -162,7 +163,14 @@ bind_row_type(EgHeldOutRule *rule, TupleDesc desc, uint64 identifier)
 			elog(ERROR, "key \"%s\" is not a list of column names", rule->key_text);
 		rule->keys = palloc0(sizeof(RuleColumn) * list_length(names));
 		foreach(lc, names)
-			bind_column(rule, &rule->keys[rule->nkeys++], lfirst(lc), desc);
+		{
+			RuleColumn *c = &rule->keys[rule->nkeys++];
+			Form_pg_attribute att;
+
+			bind_column(rule, c, lfirst(lc), desc);
+			att = TupleDescAttr(desc, c->attno - 1);
+			c->key = eg_key_create("key", c->name, att->atttypid, att->attcollation, false);
+		}
 		if (rule->target)
 		{
 			bind_column(rule, &rule->class, rule->target, desc);
@@ -252,7 +260,7 @@ eg_held_out_row(EgHeldOutRule *rule, HeapTupleHeader tuple)
 		return false;
 	for (i = 0; i < rule->nkeys; i++)
 	{
-		char		buf[EG_TEXT_BUFFER];
+		char		buf[EG_KEY_BUFFER];
 		const char *text;
 		bool		isnull;
 		int			len;
@@ -262,7 +270,7 @@ eg_held_out_row(EgHeldOutRule *rule, HeapTupleHeader tuple)
 			ereport(ERROR,
 					(errcode(ERRCODE_DATA_EXCEPTION),
 					 errmsg("key column \"%s\" is NULL in some row", rule->keys[i].name)));
-		text = eg_convert_key(&rule->keys[i].cv, value, buf, &len);
+		text = eg_key_text(rule->keys[i].key, value, buf, &len);
 		hash = eg_hash_combine(hash, eg_hash_text(text, len));
 	}
 	return eg_mix64(hash ^ eg_mix64(rule->split->seed)) < limit;

@@ -28,6 +28,7 @@
 #include "utils/typcache.h"
 
 #include "store/counters.h"
+#include "store/key.h"
 #include "store/prediction_log.h"
 #include "store/registry.h"
 #include "store/source_private.h"
@@ -254,11 +255,8 @@ eg_log_key_tuple(HeapTupleHeader header, const char *key)
 											  HeapTupleHeaderGetTypMod(header));
 	HeapTupleData tuple;
 	bool		isnull;
-	bool		varlena;
 	Datum		value;
-	Oid			function;
-	Oid			type;
-	char	   *text;
+	EgKey	   *k;
 	int			i;
 
 	for (i = 0; i < desc->natts; i++)
@@ -269,8 +267,8 @@ eg_log_key_tuple(HeapTupleHeader header, const char *key)
 	}
 	if (i == desc->natts)
 		no_key(key);
-	getTypeOutputInfo(TupleDescAttr(desc, i)->atttypid, &function, &varlena);
-	type = getBaseType(TupleDescAttr(desc, i)->atttypid);
+	k = eg_key_create("key", key, TupleDescAttr(desc, i)->atttypid,
+					  TupleDescAttr(desc, i)->attcollation, true);
 	tuple.t_len = HeapTupleHeaderGetDatumLength(header);
 	ItemPointerSetInvalid(&tuple.t_self);
 	tuple.t_tableOid = InvalidOid;
@@ -279,33 +277,27 @@ eg_log_key_tuple(HeapTupleHeader header, const char *key)
 	if (isnull)
 		null_key(key);
 	ReleaseTupleDesc(desc);
-
-	/* as a cast to text, which a source's key gets */
-	if (type == BOOLOID)
-		return pstrdup(DatumGetBool(value) ? "true" : "false");
-	text = OidOutputFunctionCall(function, value);
-	if (type == BPCHAROID)
-	{
-		for (i = strlen(text); i > 0 && text[i - 1] == ' '; i--)
-			;
-		text[i] = '\0';
-	}
-	return text;
+	return eg_key_string(k, value);
 }
 
 char *
 eg_log_key_jsonb(const Jsonb *row, const char *key)
 {
-	char	   *text;
+	const char *text;
 	JsonbValue	v;
+	int			len;
 
 	if (!JB_ROOT_IS_OBJECT((Jsonb *) row) ||
 		getKeyJsonValueFromContainer((JsonbContainer *) &row->root, key, strlen(key), &v) == NULL)
 		no_key(key);
-	text = eg_jsonb_text(row, key);
-	if (text == NULL)
+	if (v.type == jbvNull)
 		null_key(key);
-	return text;
+	if (!eg_key_jsonb(&v, &text, &len))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("key \"%s\" of the row is an array or object", key),
+				 errhint("A key is a string, a number or a boolean.")));
+	return pnstrdup(text, len);
 }
 
 /* ---------------------------------------------------------------------------
@@ -421,7 +413,7 @@ eg_log_source(const char *model, const char *source, const char *key, TimestampT
 	type = check_key(query, key);
 	SPI_connect();
 	log_cursor(&l, psprintf("SELECT %s, " SOURCE " FROM (%s\n) AS " SOURCE,
-							eg_column_text(psprintf(SOURCE ".%s", quote_identifier(key)), type),
+							eg_key_column(psprintf(SOURCE ".%s", quote_identifier(key)), type),
 							query));
 	SPI_finish();
 	return eg_log_close(l.writer);

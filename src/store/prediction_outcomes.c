@@ -27,6 +27,7 @@
 #include "utils/timestamp.h"
 
 #include "store/evaluate_private.h"
+#include "store/key.h"
 #include "store/prediction_log.h"
 #include "store/schema_private.h"
 #include "store/source.h"
@@ -111,6 +112,19 @@ text_column_of(TupleDesc desc, const char *name)
 	return i < 0 ? NULL : eg_column_text(psprintf("s.%s", name), TupleDescAttr(desc, i)->atttypid);
 }
 
+/* The same for a column whose equal values are one key or group. */
+static const char *
+key_column_of(TupleDesc desc, const char *name)
+{
+	int			i = find_column(desc, name);
+
+	if (i < 0)
+		return NULL;
+	(void) eg_key_create(name, name, TupleDescAttr(desc, i)->atttypid,
+						 TupleDescAttr(desc, i)->attcollation, true);
+	return eg_key_column(psprintf("s.%s", name), TupleDescAttr(desc, i)->atttypid);
+}
+
 static Outcomes
 describe(const char *source)
 {
@@ -130,9 +144,9 @@ describe(const char *source)
 	}
 	o.weight = number_column_of(desc, "weight");
 	o.event = number_column_of(desc, "event");
-	o.key = text_column_of(desc, "key");
+	o.key = key_column_of(desc, "key");
 	o.outcome = text_column_of(desc, "outcome");
-	o.group = text_column_of(desc, "group_by");
+	o.group = key_column_of(desc, "group_by");
 	at = find_column(desc, "at");
 	o.has_at = at >= 0;
 	if (o.has_at)
@@ -172,6 +186,50 @@ open_query(const char *sql, int nargs, const char *const *args)
 	portal = eg_source_open(sql, nargs, types, values, nulls);
 	AtEOXact_GUC(true, guc_level);
 	return portal;
+}
+
+/*
+ * No outcome belongs to a score: say so, and why.  "whose" is the condition for p, the
+ * scores of a model or experiment, which is $1.
+ */
+static void
+tell_unmatched(const Outcomes *o, const char *whose, const char *word, const char *name)
+{
+	Portal		portal;
+	char	   *outcomes,
+			   *equal,
+			   *ours,
+			   *theirs;
+
+	portal = open_query(psprintf(
+		"WITH outcomes AS (SELECT %s AS key FROM (%s\n) AS s"
+		" WHERE s.key IS NOT NULL AND s.outcome IS NOT NULL),"
+		" scores AS (SELECT DISTINCT p.key FROM engage.predictions AS p WHERE %s)"
+		" SELECT pg_catalog.count(*)::pg_catalog.text, pg_catalog.count(c.key)::pg_catalog.text,"
+		" pg_catalog.min(o.key COLLATE pg_catalog.\"C\"),"
+		" (SELECT pg_catalog.min(d.key COLLATE pg_catalog.\"C\") FROM scores AS d)"
+		" FROM outcomes AS o LEFT JOIN scores AS c ON c.key OPERATOR(pg_catalog.=) o.key",
+		o->key, o->query, whose), 1, &name);
+	eg_source_fetch(portal, 1);
+	outcomes = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
+	equal = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2);
+	theirs = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 3);
+	ours = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 4);
+	SPI_cursor_close(portal);
+	if (strcmp(outcomes, "0") == 0 || ours == NULL)
+		return;
+	if (strcmp(equal, "0") == 0)
+		ereport(NOTICE,
+				(errmsg("none of %s outcomes belongs to a score of %s \"%s\"", outcomes, word, name),
+				 errdetail("No key of theirs is in the prediction log: \"%s\" is the first of "
+						   "theirs, \"%s\" of the log.", theirs, ours),
+				 errhint("Column \"key\" of the outcomes must be the column that was logged.")));
+	else
+		ereport(NOTICE,
+				(errmsg("none of %s outcomes belongs to a score of %s \"%s\"", outcomes, word, name),
+				 errdetail("The keys of %s are in the prediction log, but no score of theirs is %s.",
+						   equal, o->has_at ? "older than the outcome's \"at\" and within the time "
+						   "asked for" : "within the time asked for")));
 }
 
 /* ----------
@@ -390,6 +448,8 @@ eg_log_groups(const char *model, const char *outcomes, const char *period, const
 		CHECK_FOR_INTERRUPTS();
 	}
 	SPI_cursor_close(portal);
+	if (g.groups == NIL)
+		tell_unmatched(&o, "p.model OPERATOR(pg_catalog.=) $1", "model", model);
 	SPI_finish();
 	return g.groups;
 }
@@ -445,6 +505,7 @@ eg_log_arm_sums(const EgExperiment *e, const char *outcomes, EgArmMeasure measur
 	const char *args[3] = {e->name, yes, no};
 	Outcomes	o;
 	Portal		portal;
+	bool		any = false;
 	uint64		i;
 
 	memset(sums, 0, sizeof(EgArmSums) * e->narms);
@@ -476,6 +537,7 @@ eg_log_arm_sums(const EgExperiment *e, const char *outcomes, EgArmMeasure measur
 
 		if (arm < 0 || arm >= e->narms)
 			continue;
+		any = true;
 		sums[arm].n = number_column(tuple, desc, 2);
 		sums[arm].mean = number_column(tuple, desc, 3);
 		sums[arm].variance = number_column(tuple, desc, 4);
@@ -484,5 +546,8 @@ eg_log_arm_sums(const EgExperiment *e, const char *outcomes, EgArmMeasure measur
 		sums[arm].pair_variance = number_column(tuple, desc, 7);
 	}
 	SPI_cursor_close(portal);
+	if (!any)
+		tell_unmatched(&o, "p.experiment OPERATOR(pg_catalog.=) $1 AND NOT p.shadow", "experiment",
+					   e->name);
 	SPI_finish();
 }

@@ -120,6 +120,17 @@ number_op(Oid type, EgOp *op)
 /*
  * Set up the converter for a type; false when it cannot be a feature.
  */
+/* A type of the server whose output function says equal values alike. */
+static void
+init_output(EgConverter *cv, Oid type)
+{
+	Oid			function;
+	bool		varlena;
+
+	getTypeOutputInfo(type, &function, &varlena);
+	fmgr_info(function, &cv->output);
+}
+
 bool
 eg_converter_init(EgConverter *cv, Oid type)
 {
@@ -167,7 +178,7 @@ eg_converter_init(EgConverter *cv, Oid type)
 		case MACADDROID:
 		case MACADDR8OID:
 			cv->op = EG_OP_OUTPUT;
-			eg_converter_init_key(cv, type);
+			init_output(cv, type);
 			return true;
 		case DATEOID:
 			cv->kind = EG_COL_DATE;
@@ -429,80 +440,11 @@ eg_convert_text(EgConverter *cv, Datum value, char *buf, int *len)
 	return NULL;				/* keep the compiler quiet */
 }
 
-/*
- * Keys may be of any type that has an output function.
- */
-void
-eg_converter_init_key(EgConverter *cv, Oid type)
-{
-	Oid			function;
-	bool		varlena;
-
-	eg_watch_type(type);
-	cv->type = getBaseType(type);
-	getTypeOutputInfo(type, &function, &varlena);
-	fmgr_info(function, &cv->output);
-}
-
 bool
 eg_type_is_discrete(Oid type)
 {
 	type = getBaseType(type);
 	return type == INT2OID || type == INT4OID || type == INT8OID || type == BOOLOID;
-}
-
-const char *
-eg_convert_key(EgConverter *cv, Datum value, char *buf, int *len)
-{
-	char	   *s;
-
-	switch (cv->type)
-	{
-		case INT2OID:
-			*len = pg_lltoa(DatumGetInt16(value), buf);
-			return buf;
-		case INT4OID:
-			*len = pg_lltoa(DatumGetInt32(value), buf);
-			return buf;
-		case INT8OID:
-			*len = pg_lltoa(DatumGetInt64(value), buf);
-			return buf;
-		case TEXTOID:
-		case VARCHAROID:
-		case BPCHAROID:
-		case UUIDOID:
-			cv->op = cv->type == BPCHAROID ? EG_OP_BPCHAR
-					 : cv->type == UUIDOID ? EG_OP_UUID
-										   : EG_OP_TEXT;
-			return eg_convert_text(cv, value, buf, len);
-
-			/* what follows has a text that depends on the session's settings: take the value */
-		case DATEOID:
-			*len = pg_lltoa(DatumGetDateADT(value), buf);
-			return buf;
-		case TIMESTAMPOID:
-		case TIMESTAMPTZOID:
-			*len = pg_lltoa(DatumGetTimestamp(value), buf);
-			return buf;
-		case FLOAT4OID:
-		case FLOAT8OID:
-			{
-				double v = cv->type == FLOAT4OID ? DatumGetFloat4(value) : DatumGetFloat8(value);
-
-				if (fabs(v) < 1e15 && v == rint(v))
-					*len = pg_lltoa((int64) v, buf);
-				else
-				{
-					memcpy(buf, &v, sizeof(double));
-					*len = sizeof(double);
-				}
-				return buf;
-			}
-		default:
-			s = OutputFunctionCall(&cv->output, value);
-			*len = strlen(s);
-			return s;
-	}
 }
 
 void

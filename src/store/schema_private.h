@@ -55,7 +55,7 @@ typedef struct EgConverter
 	Oid			type;			/* base type */
 	EgOp		element;		/* ARRAY */
 	double		money_unit;		/* MONEY: stored units in one unit of currency */
-	FmgrInfo	output;			/* OUTPUT; the key's text */
+	FmgrInfo	output;			/* OUTPUT */
 } EgConverter;
 
 /* longest text that a converter writes itself: a uuid, a number, an enum label */
@@ -76,10 +76,6 @@ extern const char *eg_convert_text(EgConverter *cv, Datum value, char *buf, int 
 
 /* ARRAY: its length, and the elements into out when it has the wanted length. */
 extern int	eg_convert_array(const EgConverter *cv, Datum value, int width, float *out);
-
-/* Any of the types above as text, for keys and groups: equal numbers of any width are equal. */
-extern const char *eg_convert_key(EgConverter *cv, Datum value, char *buf, int *len);
-extern void eg_converter_init_key(EgConverter *cv, Oid type);
 
 /* An integer or boolean: a number whose values can name groups. */
 extern bool eg_type_is_discrete(Oid type);

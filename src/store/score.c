@@ -20,6 +20,7 @@
 #include "utils/numeric.h"
 #include "utils/typcache.h"
 
+#include "store/key.h"
 #include "store/schema_private.h"
 #include "store/score.h"
 
@@ -74,13 +75,13 @@ part_of_text(const EgScorer *s, const char *text, int len)
 static int
 part_of_value(EgScorer *s, Datum value, bool isnull)
 {
-	char		buf[EG_TEXT_BUFFER];
+	char		buf[EG_KEY_BUFFER];
 	const char *text;
 	int			len;
 
 	if (isnull)
 		return 0;
-	text = eg_convert_key(s->route_converter, value, buf, &len);
+	text = eg_key_text(s->route_key, value, buf, &len);
 	return part_of_text(s, text, len);
 }
 
@@ -103,25 +104,14 @@ static int
 part_of_jsonb(EgScorer *s, const Jsonb *row)
 {
 	JsonbValue	v;
-	char	   *text;
+	const char *text;
+	int			len;
 
 	if (!JB_ROOT_IS_OBJECT((Jsonb *) row) ||
 		getKeyJsonValueFromContainer((JsonbContainer *) &row->root, s->route->name,
 									 strlen(s->route->name), &v) == NULL)
 		return 0;
-	switch (v.type)
-	{
-		case jbvString:
-			return part_of_text(s, v.val.string.val, v.val.string.len);
-		case jbvNumeric:
-			text = DatumGetCString(DirectFunctionCall1(numeric_out,
-													   NumericGetDatum(v.val.numeric)));
-			return part_of_text(s, text, strlen(text));
-		case jbvBool:
-			return part_of_text(s, v.val.boolean ? "t" : "f", 1);
-		default:
-			return 0;
-	}
+	return eg_key_jsonb(&v, &text, &len) ? part_of_text(s, text, len) : 0;
 }
 
 static void
@@ -192,8 +182,8 @@ bind_route(EgScorer *s, TupleDesc desc)
 		if (att->attisdropped || strcmp(NameStr(att->attname), s->route->name) != 0)
 			continue;
 		s->route_attno = i;
-		s->route_converter = palloc0(sizeof(EgConverter));
-		eg_converter_init_key(s->route_converter, att->atttypid);
+		s->route_key = eg_key_create("partition", s->route->name, att->atttypid,
+									 att->attcollation, false);
 		return;
 	}
 	ereport(ERROR,

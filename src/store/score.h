@@ -29,7 +29,7 @@ typedef struct EgScorer
 	MemoryContext bound;		/* holds the bindings */
 	struct EgBinding **bindings;	/* (nparts) */
 	EgColumn   *route;			/* partition column: code = part - 1; or NULL */
-	struct EgConverter *route_converter;	/* its values to text */
+	struct EgKey *route_key;	/* its values to text */
 	int			route_attno;	/* from 0, in the bound row type */
 	struct EgTally *tally;		/* store/counters.h; NULL: its rows are not counted */
 	float	   *x;				/* features of one row */

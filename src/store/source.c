@@ -220,13 +220,13 @@ read_target(EgSourceReader *r, Size row, const Datum *values, const bool *nulls,
 static uint64
 text_hash(EgSourceRole *role, const Datum *values, const bool *nulls)
 {
-	char		buf[EG_TEXT_BUFFER];
+	char		buf[EG_KEY_BUFFER];
 	const char *text;
 	int			len;
 
 	if (nulls[role->attno])
 		null_error(role);
-	text = eg_convert_key(&role->cv, values[role->attno], buf, &len);
+	text = eg_key_text(role->key, values[role->attno], buf, &len);
 	return eg_hash_text(text, len);
 }
 
@@ -284,9 +284,9 @@ read_roles(EgSourceReader *r, Size row, const Datum *values, const bool *nulls, 
 		d->partition[row] = -1;
 		if (!nulls[role->attno])
 		{
-			char		buf[EG_TEXT_BUFFER];
+			char		buf[EG_KEY_BUFFER];
 			int			len;
-			const char *text = eg_convert_key(&role->cv, values[role->attno], buf, &len);
+			const char *text = eg_key_text(role->key, values[role->attno], buf, &len);
 
 			d->partition[row] = add_text(r, &d->partition_column, text, len, &h);
 		}

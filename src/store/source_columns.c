@@ -131,15 +131,15 @@ check_role_type(EgSourceRole *role, EgRoleIndex index)
 		case EG_SRC_PARTITION:
 			if (!known || (kind != EG_COL_CATEGORY && !eg_type_is_discrete(role->type)))
 				role_type_error(role, "text, an enum, an integer or boolean");
-			eg_converter_init_key(&role->cv, role->type);
+			role->key = eg_key_create(role->word, role->name, role->type, role->collation, false);
 			break;
 		case EG_SRC_REMEMBER:
-			eg_converter_init_key(&role->cv, role->type);
-			if (!has_one_text(role->cv.type))
+			role->key = eg_key_create(role->word, role->name, role->type, role->collation, true);
+			if (!has_one_text(eg_key_type(role->key)))
 				role_type_error(role, "an integer, a numeric, a text, an enum or a uuid");
 			break;
 		default:
-			eg_converter_init_key(&role->cv, role->type);
+			role->key = eg_key_create(role->word, role->name, role->type, role->collation, false);
 			break;
 	}
 }
@@ -165,6 +165,7 @@ find_role(EgSourceReader *r, SelectList *list, EgRoleIndex index, const char *wo
 	else
 		attno = require_column(r, list->source, name);
 	role->type = TupleDescAttr(list->source, attno)->atttypid;
+	role->collation = TupleDescAttr(list->source, attno)->attcollation;
 	check_role_type(role, index);
 	role->attno = select_column(list, attno);
 }
@@ -197,7 +198,8 @@ find_keys(EgSourceReader *r, SelectList *list)
 		key->word = "key";
 		key->name = lfirst(lc);
 		key->type = TupleDescAttr(list->source, attno)->atttypid;
-		eg_converter_init_key(&key->cv, key->type);
+		key->collation = TupleDescAttr(list->source, attno)->attcollation;
+		key->key = eg_key_create(key->word, key->name, key->type, key->collation, false);
 		key->attno = select_column(list, attno);
 	}
 }

@@ -8,6 +8,7 @@
 #ifndef EG_SOURCE_PRIVATE_H
 #define EG_SOURCE_PRIVATE_H
 
+#include "store/key.h"
 #include "store/schema_private.h"
 #include "store/source.h"
 
@@ -18,7 +19,9 @@ typedef struct EgSourceRole
 	const char *name;
 	int			attno;			/* in the rows read, from 0 */
 	Oid			type;
+	Oid			collation;
 	EgConverter cv;
+	EgKey	   *key;			/* of keys, groups and partitions: their text */
 } EgSourceRole;
 
 typedef enum EgRoleIndex

@@ -21,6 +21,7 @@
 #include "base/compat.h"
 #include "base/sphere.h"
 #include "store/identity.h"
+#include "store/key.h"
 #include "store/registry.h"
 #include "store/velocity_private.h"
 
@@ -250,18 +251,25 @@ eg_tracker_plan(EgTracker *t, SPIPlanPtr *plan, const char *sql, int nargs, Oid 
  * ---------------------------------------------------------------------------
  */
 
-/* A value of any type as the key's: as it stands, or by way of its text. */
+/* A value of any type as the key's: as it stands, or by way of the text of a key. */
 static Datum
 key_value(const EgTracker *t, Datum key, Oid keytype)
 {
+	EgKey	   *k;
 	Oid			output;
 	bool		varlena;
 	char	   *text;
 
 	if (keytype == t->keytype || IsBinaryCoercible(keytype, t->keytype))
 		return key;
-	getTypeOutputInfo(keytype, &output, &varlena);
-	text = OidOutputFunctionCall(output, key);
+	k = eg_key_create("key", "key", keytype, InvalidOid, true);
+	if (eg_key_is_readable(k))
+		text = eg_key_string(k, key);
+	else
+	{
+		getTypeOutputInfo(keytype, &output, &varlena);
+		text = OidOutputFunctionCall(output, key);
+	}
 	return OidInputFunctionCall(t->input, text, t->ioparam, -1);
 }
 
