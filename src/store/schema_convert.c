@@ -117,9 +117,6 @@ number_op(Oid type, EgOp *op)
 	}
 }
 
-/*
- * Set up the converter for a type; false when it cannot be a feature.
- */
 /* A type of the server whose output function says equal values alike. */
 static void
 init_output(EgConverter *cv, Oid type)
@@ -131,6 +128,9 @@ init_output(EgConverter *cv, Oid type)
 	fmgr_info(function, &cv->output);
 }
 
+/*
+ * Set up the converter for a type; false when it cannot be a feature.
+ */
 bool
 eg_converter_init(EgConverter *cv, Oid type)
 {
