@@ -19,7 +19,6 @@
 #include "algo/boost.h"
 #include "algo/forest_facts.h"
 #include "algo/forest_shap.h"
-#include "algo/xgbmodel.h"
 #include "base/doc.h"
 #include "base/history.h"
 #include "miscadmin.h"
@@ -243,6 +242,7 @@ boost_fit(const EgDataset *data, const void *params, EgRun *run)
 	else
 		boost_train(data, p, objective, run, &result);
 	foreign = read_trained(&result);
+	eg_boost_settle_missing(data, foreign, result.bytes, run);
 	MemoryContextSwitchTo(model_context);
 
 	model = palloc0(sizeof(BoostModel));

@@ -10,6 +10,7 @@
 
 #include "algo/boost_params.h"
 #include "algo/forest.h"
+#include "algo/xgbmodel.h"
 
 /* attribute of the library's model that keeps the quantiles of an export */
 #define EG_BOOST_QUANTILES_ATTR "engage_quantiles"
@@ -63,5 +64,13 @@ extern void eg_boost_check_memory(const EgDataset *data, const EgBoostParams *p,
 /* Train for task quantile (boost_quantile.c). */
 extern void eg_boost_quantile_train(const EgDataset *data, const EgBoostParams *p, EgRun *run,
 									EgBoostResult *result);
+
+/*
+ * Send missing values to the side of most training rows in all nodes that met none in
+ * training, in the forest and in the library's bytes that it was read from
+ * (boost_missing.c).
+ */
+extern void eg_boost_settle_missing(const EgDataset *data, EgForeignModel *foreign, char *bytes,
+									const EgRun *run);
 
 #endif							/* EG_BOOST_H */

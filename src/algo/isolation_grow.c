@@ -12,7 +12,10 @@
  * are not constant in the node, a threshold at random between its smallest and
  * largest value there.  Categories: a random side for each, so that both sides
  * have some.  Missing values: a random side; where all the values present are
- * equal, the split tells missing from present.
+ * equal, the split tells missing from present.  In a node without any, a side
+ * with the odds of its rows: as a fair coin would have it, rows with a value that
+ * was never missing before would all be anomalies; always to the larger side,
+ * none of them would.
  *
  * Hyperplane (Hariri, Carrasco Kind and Brunner): a normally distributed slope in
  * some random columns, 0 in all others, through a point drawn at random from
@@ -71,6 +74,8 @@ typedef struct Split
 	int32		set;
 	float		threshold;
 	bool		missing_left;
+	double		drawn;			/* from 0 to 1: the side of missing values where there are none */
+	bool		has_missing;
 } Split;
 
 double
@@ -301,6 +306,7 @@ find_split(Grower *g, int32 begin, int32 end, Split *s, uint64 *random, bool *fa
 		float		low = INFINITY;
 		float		high = -INFINITY;
 		bool		missing = false;
+		uint64		draw;
 		int32		i;
 
 		g->columns[k] = g->columns[tried];
@@ -322,7 +328,10 @@ find_split(Grower *g, int32 begin, int32 end, Split *s, uint64 *random, bool *fa
 		s->feature = column;
 		s->set = -1;
 		s->threshold = 0;
-		s->missing_left = (eg_tree_random(random) >> 63) != 0;
+		draw = eg_tree_random(random);
+		s->missing_left = (draw >> 63) != 0;
+		s->drawn = ldexp((double) (draw >> 11), -53);
+		s->has_missing = missing;
 		if (g->spec->ncategories != NULL && g->spec->ncategories[column] > 0)
 		{
 			*failed = !toss_set(g, column, begin, end, low < high, low, s, random);
@@ -391,7 +400,8 @@ grow_node(Grower *g, Pending p, uint64 *random)
 	node->feature = s.feature;
 	node->set = s.set;
 	node->value = s.threshold;
-	node->default_left = s.missing_left;
+	node->default_left = s.has_missing ? s.missing_left :
+		s.drawn * (p.end - p.begin) < middle - p.begin;
 	child = add_node(g, middle - p.begin, p.depth + 1);
 	node->left = (int32) child;
 	(void) add_node(g, p.end - middle, p.depth + 1);

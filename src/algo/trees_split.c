@@ -10,7 +10,7 @@
  * category that the node has not seen goes where missing values go.
  *
  * Missing values are tried on both sides, and alone against all others; where
- * the node has none, they go with the larger side.
+ * the node has none, they go with the side of more weight.
  *
  * A random split of numbers draws the threshold evenly between the node's
  * smallest and largest value; one of categories draws a side for each.
@@ -78,7 +78,8 @@ judge(EgGrower *g, const double *left, const double *missing, double parent, Cut
 	if (!(gain > cut->gain))
 		return false;
 	cut->gain = gain;
-	cut->missing_left = missing != NULL || (g->missing[0] == 0 && a[0] > b[0]);
+	cut->missing_left = missing != NULL ||
+		(g->missing[0] == 0 && eg_stat_weight(g, a) > eg_stat_weight(g, b));
 	return true;
 }
 
@@ -152,7 +153,7 @@ scan_single(EgGrower *g, const EgOrder *order, Cut *cut)
 		{
 			cut->gain = gain;
 			cut->nleft = i + 1;
-			cut->missing_left = ln > n - ln;
+			cut->missing_left = lw > w - lw;
 			better = true;
 		}
 	}

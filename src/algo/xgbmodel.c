@@ -91,6 +91,7 @@ typedef struct Tree
 	int64	   *cat_size;		/* (n) */
 	int			nwords;			/* words of category sets */
 	Size		offset;			/* of value in the file, 0 if not patchable */
+	Size		default_offset; /* the same of default_left */
 } Tree;
 
 static void
@@ -346,6 +347,9 @@ read_tree(EgReader *r, const EgDoc *doc, int nfeatures, Tree *t)
 	value = need(r, doc, "split_conditions");
 	if (value->kind == EG_DOC_TYPED && value->u.typed.type == 'd')
 		t->offset = value->u.typed.offset;
+	value = need(r, doc, "default_left");
+	if (value->kind == EG_DOC_TYPED && strchr("Ui", value->u.typed.type) != NULL)
+		t->default_offset = value->u.typed.offset;
 	arrange(r, t);
 
 	for (int k = 0; k < t->nkept; k++)
@@ -521,9 +525,21 @@ count_outputs(EgReader *r, const EgDoc *param, const Objective *o)
 	return Max(ntargets, 1);
 }
 
+/* Where the file has something of size bytes for each node that the tree kept. */
+static Size *
+append_offsets(Size *offsets, const Tree *t, int64 start, Size first, Size size)
+{
+	if (first == 0 || offsets == NULL)
+		return NULL;
+	for (int k = 0; k < t->nkept; k++)
+		offsets[start + k] = first + (Size) t->order[k] * size;
+	return offsets;
+}
+
+/* The forest; into m where its numbers stand in the file. */
 static EgForest *
 read_forest(EgReader *r, const EgDoc *booster, const EgDoc *param, const Objective *o,
-			Size **value_offset)
+			EgForeignModel *m)
 {
 	const char *name = need_string(r, booster, "name");
 	bool		dart = strcmp(name, "dart") == 0;
@@ -563,7 +579,6 @@ read_forest(EgReader *r, const EgDoc *booster, const EgDoc *param, const Objecti
 	}
 
 	trees = (Tree *) array(ntrees, sizeof(Tree));
-	*value_offset = NULL;
 	for (int t = 0; t < ntrees; t++)
 	{
 		read_tree(r, &list->u.array.items[t], nfeatures, &trees[t]);
@@ -581,7 +596,8 @@ read_forest(EgReader *r, const EgDoc *booster, const EgDoc *param, const Objecti
 	f = eg_forest_create(ntrees, (int) nnodes, nfeatures, ngroups, (int) nwords);
 	f->link = o->link;
 	read_base(r, param, o, f);
-	*value_offset = (Size *) array(nnodes, sizeof(Size));
+	m->value_offset = (Size *) array(nnodes, sizeof(Size));
+	m->default_offset = (Size *) array(nnodes, sizeof(Size));
 	nnodes = nwords = 0;
 	for (int t = 0; t < ntrees; t++)
 	{
@@ -590,12 +606,10 @@ read_forest(EgReader *r, const EgDoc *booster, const EgDoc *param, const Objecti
 		if (dart)
 			f->tree_weight[t] = (float) weight[t];
 		fill_tree(f, &trees[t], (int) nnodes, (int) nwords);
-		if (trees[t].offset == 0)
-			*value_offset = NULL;
-		if (*value_offset != NULL)
-			for (int k = 0; k < trees[t].nkept; k++)
-				(*value_offset)[nnodes + k] = trees[t].offset +
-					(Size) trees[t].order[k] * sizeof(float);
+		m->value_offset = append_offsets(m->value_offset, &trees[t], nnodes, trees[t].offset,
+										 sizeof(float));
+		m->default_offset = append_offsets(m->default_offset, &trees[t], nnodes,
+										   trees[t].default_offset, 1);
 		nnodes += trees[t].nkept;
 		nwords += trees[t].nwords;
 	}
@@ -625,8 +639,7 @@ read_xgboost(const void *bytes, Size len)
 	m->objective = pstrdup(need_string(&r, need(&r, learner, "objective"), "name"));
 	o = find_objective(m->objective);
 	m->task = o->task;
-	m->forest = read_forest(&r, need(&r, learner, "gradient_booster"), param, o,
-							&m->value_offset);
+	m->forest = read_forest(&r, need(&r, learner, "gradient_booster"), param, o, m);
 	if (m->task == EG_BINARY)
 		m->nclasses = 2;
 	else if (m->task == EG_MULTICLASS)

@@ -27,6 +27,9 @@ typedef struct EgForeignModel
 	 * forest's node order; NULL for JSON text and LightGBM.
 	 */
 	Size	   *value_offset;
+
+	/* likewise of each node's default_left (a byte, 0 or 1), so that sides can be changed */
+	Size	   *default_offset;
 } EgForeignModel;
 
 /*

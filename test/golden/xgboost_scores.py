@@ -22,6 +22,7 @@ import xgboost as xgb
 
 from engage_models import (Tap, auc, bits_differ, encode, export, feature_types, literal, load_table, names,
                            read_schema, rows, sql)
+from settled import settle
 
 tap = Tap()
 
@@ -228,7 +229,8 @@ def theirs_trained(model, table, target, params, rounds, truth):
     shape = dict(feature_names=names(columns), feature_types=feature_types(columns), nthread=1)
     d = xgb.QuantileDMatrix(x[~out], label=y[~out], max_bin=params.get('max_bin', 256), enable_categorical=True, **shape)
     booster = xgb.train(dict(params, nthread=1, tree_method='hist', seed=11), d, num_boost_round=rounds)
-    return booster.predict(xgb.DMatrix(x, **shape)), y, out
+    booster, changed = settle(booster, x[~out])
+    return booster.predict(xgb.DMatrix(x, **shape)), y, out, changed, (booster, columns, shape)
 
 
 # table, target, the same as a number, parameters, do rows or columns come by chance?
@@ -259,11 +261,18 @@ def trained_cases():
         what = '%s, %s' % (table, 'rows drawn by chance' if chance else 'all rows')
         try:
             train(model, table, target, dict({k: v for k, v in params.items() if k != 'objective'}, n_estimators=40))
-            theirs, y, out = theirs_trained(model, table, target, params, 40, truth)
+            theirs, y, out, changed, (booster, columns, shape) = theirs_trained(model, table, target, params, 40, truth)
             ours = our_scores(model, task_of(model), None, table)[2]
             differ, worst = bits_differ(ours, theirs)
             if not chance and not tap.ok(differ == 0, what + ': the same model as the package trains'):
                 tap.note('%d of %d scores differ, at most by %g' % (differ, len(y), worst))
+            if not chance:
+                # the same rows with values that training had not seen
+                header, damaged_rows, ours_damaged = our_scores(model, task_of(model), None, table + '_damaged')
+                theirs_damaged = booster.predict(xgb.DMatrix(encode(columns, header, damaged_rows), **shape))
+                differ, worst = bits_differ(ours_damaged, theirs_damaged)
+                tap.ok(differ == 0 and changed > 100, what + ': missing values go where most training rows went')
+                tap.note('%d nodes were settled; %d of %d scores of damaged rows differ' % (changed, differ, len(y)))
             if params['objective'] == 'binary:logistic':
                 metric, (a, b) = 'auc', (auc(y[out], s[out]) for s in (ours, theirs))
             else:
