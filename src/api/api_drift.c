@@ -385,7 +385,7 @@ histograms(void *state)
 	else
 	{
 		Samples    *s = check_samples(state);
-		double	   *edges = palloc(sizeof(double) * s->nbins);
+		double	   *edges = palloc(sizeof(double) * EG_EDGES(s->nbins));
 		EgSample	sample[2];
 		int			nedges;
 

@@ -408,8 +408,9 @@ put_baseline(Tuplestorestate *store, TupleDesc desc, const char *name, const cha
 			h->edges[i] = sql_number(column, h->edges[i]);
 
 		/* the float before a day may be the same second */
-		if (c->then->nbins == 1 && h->edges[0] >= h->edges[1])
-			h->edges[0] = h->edges[1] - 1;
+		for (i = h->nedges - 2; i >= 0; i--)
+			h->edges[i] = Min(h->edges[i],
+								h->edges[i + 1] - (column && column->kind == EG_COL_DATE));
 		values[BASE_EDGES] = numbers_array(h->edges, h->nedges);
 		nulls[BASE_EDGES] = false;
 	}

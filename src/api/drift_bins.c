@@ -30,52 +30,36 @@ put_bin(EgDriftHistograms *h, double then, double now)
 }
 
 /*
- * The stored bins of a number, neighbours joined until there are about nbins of
- * equal weight.  The outer ones are open.  A bin that has such a weight alone is
- * joined with no smaller one before it: a rare value beside a frequent one must not
- * be lost.  A column that was constant has a bin on either side of its value, or it
- * could not move.
+ * The bins of a number, neighbours joined until there are about nbins of equal
+ * weight.  The outer ones are open.  A bin that has such a weight alone is joined
+ * with no smaller one before it, not even an empty one: a rare value beside a
+ * frequent one must not be lost.
  */
 static void
 number_bins(EgDriftHistograms *h, const EgDriftCount *c, int nbins)
 {
-	const EgFeatureBaseline *f = c->then;
-	double		total = f->n - f->missing;
+	double		total = c->then->n - c->then->missing;
 	double		then = 0,
 				now = 0,
 				reached = 0;
 	int			closed = 0;
 	int			i;
 
-	if (f->nbins == 0)
+	for (i = 0; i < c->nbins; i++)
 	{
-		put_bin(h, 0, c->bin[0]);
-		return;
-	}
-	if (f->nbins == 1)
-	{
-		h->edges[h->nedges++] = nextafterf((float) f->upper[0], -INFINITY);
-		h->edges[h->nedges++] = f->upper[0];
-		put_bin(h, 0, c->below);
-		put_bin(h, total, c->bin[0] - c->below - c->above);
-		put_bin(h, 0, c->above);
-		return;
-	}
-	for (i = 0; i < f->nbins; i++)
-	{
-		then += f->count[i];
+		then += c->count[i];
 		now += c->bin[i];
-		reached += f->count[i];
+		reached += c->count[i];
 
 		/* a limit is a value, so a bin may lack a part of a row */
-		if (i < f->nbins - 1 && reached + 1 < total * (closed + 1) / nbins &&
-			f->count[i + 1] <= total / nbins + 1)
+		if (i < c->nbins - 1 && reached + 1 < total * (closed + 1) / nbins &&
+			c->count[i + 1] < total / nbins)
 			continue;
 		while (reached + 1 >= total * (closed + 1) / nbins && closed < nbins)
 			closed++;
 		put_bin(h, then, now);
-		if (i < f->nbins - 1)
-			h->edges[h->nedges++] = f->upper[i];
+		if (i < c->nbins - 1)
+			h->edges[h->nedges++] = c->upper[i];
 		then = now = 0;
 	}
 }
@@ -85,7 +69,7 @@ eg_drift_histograms(const EgDriftCount *c, int nbins)
 {
 	EgDriftHistograms *h = palloc0(sizeof(EgDriftHistograms));
 	const EgFeatureBaseline *f = c->then;
-	Size		size = sizeof(double) * (Max(f->ncategories, EG_BASELINE_BINS) + 3);
+	Size		size = sizeof(double) * (Max(f->ncategories, c->nbins) + 2);
 	int			i;
 
 	h->then = MemoryContextAllocHuge(CurrentMemoryContext, size);
@@ -115,14 +99,14 @@ eg_drift_distance(const EgDriftCount *c)
 
 	if (f->ncategories > 0)
 		return NAN;
-	for (i = 0; i < Max(f->nbins, 1); i++)
+	for (i = 0; i < c->nbins; i++)
 		nnow += c->bin[i];
 	if (!(nthen > 0 && nnow > 0))
 		return NAN;
 	most = Max(c->below, c->above) / nnow;
-	for (i = 0; i < f->nbins - 1; i++)
+	for (i = 0; i < c->nbins - 1; i++)
 	{
-		then += f->count[i] / nthen;
+		then += c->count[i] / nthen;
 		now += c->bin[i] / nnow;
 		most = Max(most, fabs(then - now));
 	}

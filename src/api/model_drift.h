@@ -17,7 +17,7 @@ typedef struct EgDriftHistograms
 	double	   *then;			/* (n) */
 	double	   *now;			/* (n) */
 	int			nedges;			/* of numbers: one less than they have bins */
-	double		edges[EG_BASELINE_BINS + 1];	/* (nedges) upper ends */
+	double		edges[EG_DRIFT_BINS];	/* (nedges) upper ends */
 } EgDriftHistograms;
 
 /* For a number about nbins bins; palloc'd. */

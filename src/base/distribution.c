@@ -252,3 +252,11 @@ eg_kolmogorov_p(double d, double n1, double n2)
 	root = sqrt(n1 * n2 / (n1 + n2));
 	return Min(Max(kolmogorov_limit((root + 0.12 + 0.11 / root) * d), 0), 1);
 }
+
+int
+eg_edges_add(double *edges, int n, double edge)
+{
+	if (isfinite(edge) && (n == 0 || edge > edges[n - 1]))
+		edges[n++] = edge;
+	return n;
+}

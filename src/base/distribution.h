@@ -27,4 +27,7 @@ extern double eg_chi2_p(double chi2, double df);
  */
 extern double eg_kolmogorov_p(double d, double n1, double n2);
 
+/* Add an edge to n ascending ones, unless it is none or there already; returns their number. */
+extern int	eg_edges_add(double *edges, int n, double edge);
+
 #endif							/* EG_DISTRIBUTION_H */

@@ -13,6 +13,7 @@
  */
 #include "postgres.h"
 
+#include <float.h>
 #include <math.h>
 
 #include "base/distribution.h"
@@ -218,20 +219,27 @@ eg_sample_edges(const EgSample *reference, int nbins, double *edges)
 	double		below = 0;
 	int			wanted = 1;
 	int			n = 0;
-	Size		i;
+	Size		i,
+				next;
 
-	for (i = 0; i < reference->n && wanted < nbins; i++)
+	for (i = 0; i < reference->n; i = next)
 	{
-		below += weight_of(reference, i);
-		if (below < reference->total * wanted / nbins)
-			continue;
-		while (wanted < nbins && below >= reference->total * wanted / nbins)
-			wanted++;
+		double		v = reference->value[i];
+		double		weight = 0;
+		bool		cut = false;
 
-		/* the largest value needs no edge: nothing of the reference lies above */
-		if ((n == 0 || reference->value[i] > edges[n - 1]) &&
-			reference->value[i] < reference->value[reference->n - 1])
-			edges[n++] = reference->value[i];
+		for (next = i; next < reference->n && reference->value[next] == v; next++)
+			weight += weight_of(reference, next);
+		below += weight;
+		for (; wanted < nbins && below >= reference->total * wanted / nbins; wanted++)
+			cut = true;
+		if (weight >= reference->total / nbins)
+		{
+			n = eg_edges_add(edges, n, nextafter(v, -INFINITY));
+			n = eg_edges_add(edges, n, v == -INFINITY ? -DBL_MAX : v);
+		}
+		else if (cut && next < reference->n)
+			n = eg_edges_add(edges, n, v == -INFINITY ? -DBL_MAX : v);
 	}
 	return n;
 }

@@ -59,10 +59,13 @@ extern double eg_ks(const EgSample *reference, const EgSample *current);
 extern double eg_wasserstein(const EgSample *reference, const EgSample *current);
 
 /*
- * Upper edges of at most nbins bins of equal weight of the reference, strictly
- * ascending; ties make fewer.  The last bin has no upper edge: returns the
- * number of edges, one less than the bins.  edges (nbins - 1).
+ * Upper edges of about nbins bins of equal weight of the reference, strictly
+ * ascending; ties make fewer.  A value that has the weight of a bin has one of its
+ * own, for what moves to either side of it must be seen, where the reference has
+ * nothing, too.  The last bin has no upper edge: returns the number of edges, one
+ * less than the bins.  edges (EG_EDGES(nbins)).
  */
+#define EG_EDGES(nbins)		(2 * (nbins))
 extern int	eg_sample_edges(const EgSample *reference, int nbins, double *edges);
 
 /* Weight of each of nedges + 1 bins: (edge[i - 1], edge[i]]. */

@@ -27,6 +27,7 @@
 #include "mb/pg_wchar.h"
 #include "utils/memutils.h"
 
+#include "base/distribution.h"
 #include "store/evaluate_private.h"
 #include "store/model_drift.h"
 #include "store/reservoir.h"
@@ -39,7 +40,7 @@
 #define LONGEST_EXAMPLE	100
 
 /* the limits of the bins as the loop needs them: floats, of a number known to the compiler */
-#define LIMITS			EG_BASELINE_BINS
+#define LIMITS			(EG_DRIFT_BINS + 1)
 
 typedef struct UnseenWord
 {
@@ -91,11 +92,48 @@ typedef struct Reading
  * ----------
  */
 
+/* Has the limit of a bin two quantiles?  Then no other value of the training is in it. */
+static bool
+stands_alone(const EgFeatureBaseline *f, int bin)
+{
+	int			same = 0;
+	int			i;
+
+	for (i = 0; i <= EG_BASELINE_BINS; i++)
+		same += f->quantile[i] == f->upper[bin];
+	return f->nbins == 1 || (same > 1 && f->count[bin] * EG_BASELINE_BINS / 2 >= f->n - f->missing);
+}
+
+static void
+start_bins(EgDriftCount *c, const EgFeatureBaseline *f)
+{
+	int			n = 0;			/* limits */
+	int			i;
+
+	memset(c->count, 0, sizeof(c->count));
+	for (i = 0; i < f->nbins; i++)
+	{
+		bool		alone = stands_alone(f, i);
+
+		if (alone)
+			n = eg_edges_add(c->upper, n, nextafterf((float) f->upper[i], -INFINITY));
+		c->count[n] = f->count[i];
+		if (alone || i < f->nbins - 1)
+			n = eg_edges_add(c->upper, n, f->upper[i]);
+	}
+	c->nbins = n + 1;
+}
+
 static void
 start_count(EgDriftCount *c, const EgFeatureBaseline *then, double mean)
 {
-	int			n = then->ncategories > 0 ? then->ncategories : Max(then->nbins, 1);
+	int			n = then->ncategories;
 
+	if (n == 0)
+	{
+		start_bins(c, then);
+		n = c->nbins;
+	}
 	c->then = then;
 	c->mean_then = mean;
 	c->median_now = NAN;
@@ -148,13 +186,14 @@ eg_drift_model(const char *model)
 }
 
 static void
-start_limits(Limits *l, const EgFeatureBaseline *then)
+start_limits(Limits *l, const EgDriftCount *c)
 {
+	const EgFeatureBaseline *then = c->then;
 	int			i;
 
 	memset(l, 0, sizeof(Limits));
 	for (i = 0; i < LIMITS; i++)
-		l->upper[i] = i < then->nbins - 1 ? (float) then->upper[i] : INFINITY;
+		l->upper[i] = i < c->nbins - 1 ? (float) c->upper[i] : INFINITY;
 	l->min = then->nbins > 0 ? (float) then->quantile[0] : -INFINITY;
 	l->max = then->nbins > 0 ? (float) then->quantile[EG_BASELINE_BINS] : INFINITY;
 }
@@ -162,7 +201,7 @@ start_limits(Limits *l, const EgFeatureBaseline *then)
 static void
 end_limits(const Limits *l, EgDriftCount *c)
 {
-	memcpy(c->bin, l->bin, sizeof(int64) * Max(c->then->nbins, 1));
+	memcpy(c->bin, l->bin, sizeof(int64) * c->nbins);
 	c->missing = l->missing;
 	c->below = l->below;
 	c->above = l->above;
@@ -185,12 +224,12 @@ start_reading(Reading *reading, EgModelDrift *d)
 	reading->limits = MemoryContextAllocHuge(CurrentMemoryContext,
 											 sizeof(Limits) * Max(reading->nnumbers, 1));
 	for (j = 0; j < reading->nnumbers; j++)
-		start_limits(&reading->limits[j], d->features[reading->number[j]].then);
+		start_limits(&reading->limits[j], &d->features[reading->number[j]]);
 	if (d->scores)
 	{
 		reading->score_limits = palloc(sizeof(Limits) * d->compiled->width);
 		for (j = 0; j < d->compiled->width; j++)
-			start_limits(&reading->score_limits[j], d->scores[j].then);
+			start_limits(&reading->score_limits[j], &d->scores[j]);
 	}
 	reading->words = palloc0(sizeof(WordColumn) * Max(schema->ncolumns, 1));
 	for (j = 0; j < schema->ncolumns; j++)
@@ -421,19 +460,18 @@ count_to(const float *sorted, Size n, float limit)
 static double
 find_median(const EgDriftCount *c, int64 present, const float *sorted, Size n)
 {
-	const EgFeatureBaseline *f = c->then;
 	int64		rank = (present - 1) / 2;
 	Size		first = 0,
 				end = n,
 				at;
 	int			b = 0;
 
-	for (; b < f->nbins - 1 && rank >= c->bin[b]; b++)
+	for (; b < c->nbins - 1 && rank >= c->bin[b]; b++)
 		rank -= c->bin[b];
 	if (b > 0)
-		first = count_to(sorted, n, (float) f->upper[b - 1]);
-	if (b < f->nbins - 1)
-		end = count_to(sorted, n, (float) f->upper[b]);
+		first = count_to(sorted, n, (float) c->upper[b - 1]);
+	if (b < c->nbins - 1)
+		end = count_to(sorted, n, (float) c->upper[b]);
 	at = first;
 	if (end > first)
 		at += Min((Size) ((rank + 0.5) / c->bin[b] * (end - first)), end - first - 1);

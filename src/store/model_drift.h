@@ -16,6 +16,9 @@
 #define EG_DRIFT_EXAMPLES		5	/* unseen words that are shown, the most frequent ones */
 #define EG_DRIFT_MEDIAN_ROWS	4096	/* medians are exact for so many rows */
 
+/* the stored bins, a gap before each frequent value, and what lies above the last */
+#define EG_DRIFT_BINS			(EG_BASELINE_BINS + EG_BASELINE_BINS / 2 + 1)
+
 /* What is counted of one feature or one output. */
 typedef struct EgDriftCount
 {
@@ -23,7 +26,15 @@ typedef struct EgDriftCount
 	double		mean_then;		/* NaN: unknown, or a category */
 	double		median_now;		/* of numbers; NaN: there are none, or it was not asked for */
 	int64		missing;		/* rows without a value */
-	int64	   *bin;			/* (then->ncategories, or then->nbins and at least 1) */
+	int64	   *bin;			/* (then->ncategories, or nbins) */
+
+	/*
+	 * Bins of numbers: those of `then`, but a value that has two of their parts has
+	 * one for itself alone, so that what moves to either side of it is seen.
+	 */
+	int			nbins;			/* at least 1 */
+	double		upper[EG_DRIFT_BINS];	/* (nbins - 1) as in `then`; the last bin is open */
+	double		count[EG_DRIFT_BINS];	/* (nbins) rows of the training in it */
 
 	/* numbers; the first and the last bin hold these rows, too */
 	double		sum;

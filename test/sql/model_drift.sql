@@ -54,10 +54,10 @@ WHERE d.kind = 'score' AND e.kind = 'score';
 SELECT count(*) AS numbers, bool_and(e.rows = o.n AND e.missing = o.missing AND e.counts = o.counts) AS same
 FROM engage_baseline('churn') AS e,
 	LATERAL (SELECT count(*) AS n, count(*) FILTER (WHERE v IS NULL) AS missing,
-		(SELECT array_agg(k::float8 ORDER BY bin) FROM (SELECT bin, count(*) FILTER (WHERE width_bucket(v, edges_up) = bin) AS k
+		(SELECT array_agg(k::float8 ORDER BY bin) FROM (SELECT bin, count(v) FILTER (WHERE above = bin) AS k
 			FROM generate_series(0, cardinality(e.edges)) AS bin, both_sides AS s,
 				LATERAL (SELECT as_number(s.r->e.feature) AS v,
-					(SELECT array_agg(x + 1e-7 * greatest(1, abs(x)) ORDER BY x) FROM unnest(e.edges) AS x) AS edges_up) AS w
+					(SELECT count(*) FROM unnest(e.edges) AS x WHERE x < as_number(s.r->e.feature)) AS above) AS w
 			WHERE NOT s.now GROUP BY bin) AS c) AS counts
 		FROM (SELECT as_number(r->e.feature) AS v FROM both_sides WHERE NOT now) AS s) AS o
 WHERE e.kind = 'number';
