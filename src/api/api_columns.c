@@ -9,6 +9,8 @@
  * presence, c.a, c.b, ...).  The same turns ROW(...), which a flattened view or subquery
  * leaves behind, into columns with their names.
  *
+ * Above ROLLUP, CUBE and GROUPING SETS a row stays a row (has_grouped_rows()).
+ *
  * presence is c.tableoid: NULL for the NULL row of an outer join, whose score is
  * NULL; a row whose columns all are NULL has a score.
  *
@@ -57,6 +59,39 @@ PG_FUNCTION_INFO_V1(engage_predict_set_columns);
  * ----------
  */
 
+/*
+ * Is there a row in what is evaluated above the grouping?  One of a subquery or of a join
+ * may be ROW(...) already.
+ */
+static bool
+row_above_grouping_walker(Node *node, void *context)
+{
+	if (node == NULL || IsA(node, GroupingFunc))
+		return false;
+	if (IsA(node, RowExpr))
+		return true;
+	if (IsA(node, Var))
+		return ((Var *) node)->varattno == InvalidAttrNumber && ((Var *) node)->varlevelsup == 0;
+
+	/* arguments of aggregates are read below the grouping */
+	if (IsA(node, Aggref))
+		return row_above_grouping_walker((Node *) ((Aggref *) node)->aggdirectargs, context);
+	return expression_tree_walker(node, row_above_grouping_walker, context);
+}
+
+/*
+ * Above grouping sets a row and its columns are values of their own: where a set lacks
+ * one it is NULL, the others are not.  So a row there is no list of its columns.  Where a
+ * call stands nobody says, so rows stay rows in the whole query.
+ */
+static bool
+has_grouped_rows(const Query *query)
+{
+	return query->groupingSets != NIL &&
+		(row_above_grouping_walker((Node *) query->targetList, NULL) ||
+		 row_above_grouping_walker(query->havingQual, NULL));
+}
+
 /* Columns of a whole-row reference to a plain table. */
 static List *
 expand_var(PlannerInfo *root, Var *var, List **names, Node **presence)
@@ -69,6 +104,15 @@ expand_var(PlannerInfo *root, Var *var, List **names, Node **presence)
 	if (var->varattno != InvalidAttrNumber || var->varlevelsup != 0 ||
 		var->vartype == RECORDOID || IS_SPECIAL_VARNO(var->varno))
 		return NIL;
+
+	/* the planner simplifies the condition of an EXISTS with the outer query as root */
+	if (var->varno > list_length(root->parse->rtable))
+		return NIL;
+#if PG_VERSION_NUM >= 180000
+	/* OLD and NEW may be no row */
+	if (var->varreturningtype != VAR_RETURNING_DEFAULT)
+		return NIL;
+#endif
 	rte = rt_fetch(var->varno, root->parse->rtable);
 	if (rte->rtekind != RTE_RELATION ||
 		(rte->relkind != RELKIND_RELATION && rte->relkind != RELKIND_PARTITIONED_TABLE &&
@@ -94,6 +138,14 @@ expand_var(PlannerInfo *root, Var *var, List **names, Node **presence)
 #endif
 		columns = lappend(columns, column);
 		*names = lappend(*names, pstrdup(NameStr(att->attname)));
+#ifdef ATTRIBUTE_GENERATED_VIRTUAL
+		/* what it stands for has been put in already */
+		if (att->attgenerated == ATTRIBUTE_GENERATED_VIRTUAL)
+		{
+			ReleaseTupleDesc(desc);
+			return NIL;
+		}
+#endif
 	}
 	ReleaseTupleDesc(desc);
 
@@ -160,7 +212,8 @@ simplify(SupportRequestSimplify *request)
 	FuncExpr   *result;
 	int			n = 0;
 
-	if (request->root == NULL || list_length(call->args) != 2)
+	if (request->root == NULL || list_length(call->args) != 2 ||
+		has_grouped_rows(request->root->parse))
 		return NULL;
 	arg = lsecond(call->args);
 	if (IsA(arg, ConvertRowtypeExpr) || IsA(arg, RelabelType))
