@@ -69,6 +69,12 @@ package_list()
 				;;
 			test)
 				! server_is_packaged || cron=$(optional_package "postgresql-$major-cron")
+				# drivers of t/128_drivers; node-postgres comes by npm
+				for p in python3-psycopg2 python3-pyodbc odbc-postgresql libpostgresql-jdbc-java; do
+					optional_package "$p"
+				done
+				command -v javac >/dev/null || optional_package default-jdk-headless
+				command -v npm >/dev/null || optional_package npm
 				echo $cron $(optional_package prometheus-postgres-exporter) perl procps binutils libipc-run-perl libxml2-utils python3-numpy python3-xgboost
 				;;
 			demo)

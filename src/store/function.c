@@ -144,7 +144,8 @@ fits(Oid function, const EgArg *args)
 				return false;
 			continue;
 		}
-		if (get_typtype(p[i].type) == TYPTYPE_PSEUDO)
+		if (get_typtype(p[i].type) == TYPTYPE_PSEUDO ||
+			(p[i].type != JSONBOID && strcmp(p[i].name, "row") == 0))
 			return false;
 		used++;
 	}

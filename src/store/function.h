@@ -32,7 +32,8 @@ extern const EgArg *eg_arg_find(const EgArg *args, const char *name);
 
 /*
  * The member of the extension that has this name and these arguments, all others having
- * defaults.  Of the forms for rows and for JSON the latter, as a row cannot be given as text.
+ * defaults.  Of the forms for a row the one of jsonb: a record cannot be given as text, and
+ * those of text and json only call it.
  */
 extern Oid	eg_function_find(const char *name, const EgArg *args);
 

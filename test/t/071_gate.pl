@@ -27,6 +27,8 @@ ALTER EXTENSION engage ADD FUNCTION engage.forgotten_too(integer, jsonb);
 CREATE VIEW engage.unseen AS SELECT 1 AS n;
 ALTER EXTENSION engage DROP FUNCTION engage_why(text, jsonb, integer, text, text);
 ALTER EXTENSION engage DROP FUNCTION engage_why(text, record, integer, text, text);
+ALTER EXTENSION engage DROP FUNCTION engage_why(text, text, integer, text, text);
+ALTER EXTENSION engage DROP FUNCTION engage_why(text, json, integer, text, text);
 SQL
 my $missing = join("\n", missing(catalog($pg, database => 'scratch')));
 like($missing, qr/^function public\.engage_forgotten\(text\) has no line: add to EngageCalls\.pm how it is called/m, 'a new function needs one');

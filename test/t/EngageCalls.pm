@@ -16,7 +16,7 @@ package EngageCalls;
 #	{line}		linear ones of these		{watched}	those with a monitor
 #	{policy}	policies, by every author	{keyed}		outcomes of the caller's
 #	{speed}		velocity trackers		{R}		the calling role
-#	{src}		a source of the caller's	{input}		a row, as jsonb or record, as the signature says
+#	{src}		a source of the caller's	{input}		a row, as jsonb, json, text or record, as the signature says
 #
 # Flags: run (the answer is SQL, which is run, too), alone (in no transaction block), fails (may fail as superuser,
 # too).
@@ -355,7 +355,7 @@ sub expand
 			push @calls, { function => $f, sql => "SELECT $call", query => "SELECT $call", fails => 1, pure => 1 };
 			next;
 		}
-		my $input = $f->{signature} =~ /jsonb/ && $f->{signature} !~ /record/ ? quote($row) . '::pg_catalog.jsonb' :
+		my $input = $f->{signature} =~ /^(text|bytea), (text|json)\b(?!\[)/ ? quote($row) . "::pg_catalog.$2" : $f->{signature} =~ /jsonb/ && $f->{signature} !~ /record/ ? quote($row) . '::pg_catalog.jsonb' :
 			$f->{signature} =~ /record/ ? $record : "'{1,2}'::pg_catalog.float8[]";
 		foreach my $line (lines_of($f))
 		{
