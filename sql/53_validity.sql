@@ -5,21 +5,21 @@
 -- The functions behind the aggregates are in schema engage.
 -- ---------------------------------------------------------------------------
 
-CREATE FUNCTION engage.clustering_accum(bytea, integer, float8[]) RETURNS bytea
+CREATE FUNCTION engage.clustering_accum(bytea, bigint, float8[]) RETURNS bytea
 	AS 'MODULE_PATHNAME', 'engage_clustering_accum_int' LANGUAGE C IMMUTABLE PARALLEL SAFE;
-COMMENT ON FUNCTION engage.clustering_accum(bytea, integer, float8[]) IS 'a row of an aggregate over a clustering';
+COMMENT ON FUNCTION engage.clustering_accum(bytea, bigint, float8[]) IS 'a row of an aggregate over a clustering';
 CREATE FUNCTION engage.clustering_accum(bytea, text, float8[]) RETURNS bytea
 	AS 'MODULE_PATHNAME', 'engage_clustering_accum_text' LANGUAGE C IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION engage.clustering_accum(bytea, text, float8[]) IS 'a row of an aggregate over a clustering';
-CREATE FUNCTION engage.clustering_accum(bytea, integer, float8[], integer) RETURNS bytea
+CREATE FUNCTION engage.clustering_accum(bytea, bigint, float8[], integer) RETURNS bytea
 	AS 'MODULE_PATHNAME', 'engage_clustering_accum_int' LANGUAGE C IMMUTABLE PARALLEL SAFE;
-COMMENT ON FUNCTION engage.clustering_accum(bytea, integer, float8[], integer) IS 'a row of an aggregate over a clustering';
+COMMENT ON FUNCTION engage.clustering_accum(bytea, bigint, float8[], integer) IS 'a row of an aggregate over a clustering';
 CREATE FUNCTION engage.clustering_accum(bytea, text, float8[], integer) RETURNS bytea
 	AS 'MODULE_PATHNAME', 'engage_clustering_accum_text' LANGUAGE C IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION engage.clustering_accum(bytea, text, float8[], integer) IS 'a row of an aggregate over a clustering';
-CREATE FUNCTION engage.silhouette_accum(bytea, integer, float8[]) RETURNS bytea
+CREATE FUNCTION engage.silhouette_accum(bytea, bigint, float8[]) RETURNS bytea
 	AS 'MODULE_PATHNAME', 'engage_silhouette_accum_int' LANGUAGE C IMMUTABLE PARALLEL SAFE;
-COMMENT ON FUNCTION engage.silhouette_accum(bytea, integer, float8[]) IS 'a row of an aggregate over a clustering';
+COMMENT ON FUNCTION engage.silhouette_accum(bytea, bigint, float8[]) IS 'a row of an aggregate over a clustering';
 CREATE FUNCTION engage.silhouette_accum(bytea, text, float8[]) RETURNS bytea
 	AS 'MODULE_PATHNAME', 'engage_silhouette_accum_text' LANGUAGE C IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION engage.silhouette_accum(bytea, text, float8[]) IS 'a row of an aggregate over a clustering';
@@ -32,18 +32,18 @@ COMMENT ON FUNCTION engage.silhouette_final(bytea) IS 'result of an aggregate ov
 CREATE FUNCTION engage.davies_bouldin_final(bytea) RETURNS float8
 	AS 'MODULE_PATHNAME', 'engage_davies_bouldin_final' LANGUAGE C IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION engage.davies_bouldin_final(bytea) IS 'result of an aggregate over a clustering';
-CREATE FUNCTION engage.calinski_harabasz_accum(bytea, integer, float8[]) RETURNS bytea
+CREATE FUNCTION engage.calinski_harabasz_accum(bytea, bigint, float8[]) RETURNS bytea
 	AS 'MODULE_PATHNAME', 'engage_calinski_harabasz_accum_int' LANGUAGE C IMMUTABLE PARALLEL SAFE;
-COMMENT ON FUNCTION engage.calinski_harabasz_accum(bytea, integer, float8[]) IS 'a row of an aggregate over a clustering';
+COMMENT ON FUNCTION engage.calinski_harabasz_accum(bytea, bigint, float8[]) IS 'a row of an aggregate over a clustering';
 CREATE FUNCTION engage.calinski_harabasz_accum(bytea, text, float8[]) RETURNS bytea
 	AS 'MODULE_PATHNAME', 'engage_calinski_harabasz_accum_text' LANGUAGE C IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION engage.calinski_harabasz_accum(bytea, text, float8[]) IS 'a row of an aggregate over a clustering';
 CREATE FUNCTION engage.calinski_harabasz_final(bytea) RETURNS float8
 	AS 'MODULE_PATHNAME', 'engage_calinski_harabasz_final' LANGUAGE C IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION engage.calinski_harabasz_final(bytea) IS 'result of an aggregate over a clustering';
-CREATE FUNCTION engage.adjusted_rand_accum(bytea, integer, integer) RETURNS bytea
+CREATE FUNCTION engage.adjusted_rand_accum(bytea, bigint, bigint) RETURNS bytea
 	AS 'MODULE_PATHNAME', 'engage_adjusted_rand_accum_int' LANGUAGE C IMMUTABLE PARALLEL SAFE;
-COMMENT ON FUNCTION engage.adjusted_rand_accum(bytea, integer, integer) IS 'a row of an aggregate over a clustering';
+COMMENT ON FUNCTION engage.adjusted_rand_accum(bytea, bigint, bigint) IS 'a row of an aggregate over a clustering';
 CREATE FUNCTION engage.adjusted_rand_accum(bytea, text, text) RETURNS bytea
 	AS 'MODULE_PATHNAME', 'engage_adjusted_rand_accum_text' LANGUAGE C IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION engage.adjusted_rand_accum(bytea, text, text) IS 'a row of an aggregate over a clustering';
@@ -54,34 +54,34 @@ CREATE FUNCTION engage.groups_combine(bytea, bytea) RETURNS bytea
 	AS 'MODULE_PATHNAME', 'engage_groups_combine' LANGUAGE C IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION engage.groups_combine(bytea, bytea) IS 'two states of an aggregate over a clustering';
 
-CREATE AGGREGATE engage_silhouette(segment integer, features float8[]) (
+CREATE AGGREGATE engage_silhouette(segment bigint, features float8[]) (
 	SFUNC = engage.silhouette_accum, STYPE = bytea, INITCOND = '',
 	COMBINEFUNC = engage.clustering_combine, FINALFUNC = engage.silhouette_final, PARALLEL = SAFE);
-COMMENT ON AGGREGATE engage_silhouette(integer, float8[]) IS
+COMMENT ON AGGREGATE engage_silhouette(bigint, float8[]) IS
 	'mean silhouette width of a clustering, of a sample of at most 10,000 rows';
 
-CREATE AGGREGATE engage_silhouette(segment integer, features float8[], sample integer) (
+CREATE AGGREGATE engage_silhouette(segment bigint, features float8[], sample integer) (
 	SFUNC = engage.clustering_accum, STYPE = bytea, INITCOND = '',
 	COMBINEFUNC = engage.clustering_combine, FINALFUNC = engage.silhouette_final, PARALLEL = SAFE);
-COMMENT ON AGGREGATE engage_silhouette(integer, float8[], integer) IS
+COMMENT ON AGGREGATE engage_silhouette(bigint, float8[], integer) IS
 	'mean silhouette width of a clustering, of a sample of at most so many rows; 0: of all';
 
-CREATE AGGREGATE engage_davies_bouldin(segment integer, features float8[]) (
+CREATE AGGREGATE engage_davies_bouldin(segment bigint, features float8[]) (
 	SFUNC = engage.clustering_accum, STYPE = bytea, INITCOND = '',
 	COMBINEFUNC = engage.clustering_combine, FINALFUNC = engage.davies_bouldin_final, PARALLEL = SAFE);
-COMMENT ON AGGREGATE engage_davies_bouldin(integer, float8[]) IS
+COMMENT ON AGGREGATE engage_davies_bouldin(bigint, float8[]) IS
 	'Davies-Bouldin index of a clustering: smaller is better';
 
-CREATE AGGREGATE engage_calinski_harabasz(segment integer, features float8[]) (
+CREATE AGGREGATE engage_calinski_harabasz(segment bigint, features float8[]) (
 	SFUNC = engage.calinski_harabasz_accum, STYPE = bytea, INITCOND = '',
 	COMBINEFUNC = engage.groups_combine, FINALFUNC = engage.calinski_harabasz_final, PARALLEL = SAFE);
-COMMENT ON AGGREGATE engage_calinski_harabasz(integer, float8[]) IS
+COMMENT ON AGGREGATE engage_calinski_harabasz(bigint, float8[]) IS
 	'Calinski-Harabasz index of a clustering: larger is better';
 
-CREATE AGGREGATE engage_adjusted_rand(a integer, b integer) (
+CREATE AGGREGATE engage_adjusted_rand(a bigint, b bigint) (
 	SFUNC = engage.adjusted_rand_accum, STYPE = bytea, INITCOND = '',
 	COMBINEFUNC = engage.groups_combine, FINALFUNC = engage.adjusted_rand_final, PARALLEL = SAFE);
-COMMENT ON AGGREGATE engage_adjusted_rand(integer, integer) IS
+COMMENT ON AGGREGATE engage_adjusted_rand(bigint, bigint) IS
 	'agreement of two clusterings: 1 when they are the same, 0 by chance';
 
 CREATE AGGREGATE engage_silhouette(segment text, features float8[]) (

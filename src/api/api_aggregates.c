@@ -22,6 +22,7 @@
 
 #include "base/compat.h"
 #include "catalog/pg_type.h"
+#include "api/state.h"
 #include "eval/curves.h"
 #include "fmgr.h"
 #include "utils/array.h"
@@ -29,6 +30,7 @@
 
 #define MAX_BINS			1000
 #define DEFAULT_BINS		10
+#define EXACT				9007199254740992.0	/* integers up to it are doubles */
 #define LOG_LOSS_EPSILON	1e-15	/* as in eval/metrics_class.c */
 
 PG_FUNCTION_INFO_V1(engage_rmse_accum);
@@ -136,12 +138,12 @@ weight_argument(FunctionCallInfo fcinfo, int place)
 static inline double
 truth_argument(FunctionCallInfo fcinfo, int place)
 {
-	int32		truth = PG_GETARG_INT32(place);
+	double		truth = eg_number_argument(fcinfo, place, "a truth");
 
 	if (unlikely(truth != 0 && truth != 1))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("a truth that is an integer must be 0 or 1, not %d", truth),
+				 errmsg("a truth that is a number must be 0 or 1, not %g", truth),
 				 errhint("Compare it with the positive value: truth = 2 is a boolean.")));
 	return truth;
 }
@@ -425,10 +427,31 @@ engage_equal_accum_bool(PG_FUNCTION_ARGS)
 	return add(state_to_change(fcinfo, 2), weight_argument(fcinfo, 3), equal);
 }
 
+/* A class that is a number; beside a boolean 0 or 1. */
+static inline double
+class_argument(FunctionCallInfo fcinfo, int place)
+{
+	double		class = eg_number_argument(fcinfo, place, "a class");
+
+	if (get_fn_expr_argtype(fcinfo->flinfo, 3 - place) == BOOLOID)
+		return truth_argument(fcinfo, place);
+	if (unlikely(class != rint(class)))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("a class that is a number must be whole, not %g", class),
+				 errhint("Compare a score with a cutoff: score >= 0.5 is a boolean.")));
+	if (unlikely(fabs(class) >= EXACT))
+		ereport(ERROR,
+				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+				 errmsg("a class that is a number must lie between -2^53 and 2^53, not at %g", class),
+				 errhint("Cast both to text.")));
+	return class;
+}
+
 Datum
 engage_equal_accum_int(PG_FUNCTION_ARGS)
 {
-	bool		equal = PG_GETARG_INT32(1) == PG_GETARG_INT32(2);
+	bool		equal = class_argument(fcinfo, 1) == class_argument(fcinfo, 2);
 
 	return add(state_to_change(fcinfo, 2), weight_argument(fcinfo, 3), equal);
 }

@@ -23,6 +23,7 @@
 
 #include <math.h>
 
+#include "api/state.h"
 #include "base/compat.h"
 #include "base/run.h"
 #include "engage.h"
@@ -344,14 +345,14 @@ engage_scores_accum(PG_FUNCTION_ARGS)
 Datum
 engage_scores_accum_int(PG_FUNCTION_ARGS)
 {
-	int32		truth = PG_GETARG_INT32(2);
+	double		truth = eg_number_argument(fcinfo, 2, "a truth");
 
 	if (unlikely(truth != 0 && truth != 1))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("a truth that is an integer must be 0 or 1, not %d", truth),
+				 errmsg("a truth that is a number must be 0 or 1, not %g", truth),
 				 errhint("Compare it with the positive value: truth = 2 is a boolean.")));
-	return accumulate(fcinfo, truth);
+	return accumulate(fcinfo, (int) truth);
 }
 
 /* Arguments state, score, relevant or gain, k. */

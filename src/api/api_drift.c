@@ -35,6 +35,8 @@
 
 PG_FUNCTION_INFO_V1(engage_drift_accum);
 PG_FUNCTION_INFO_V1(engage_drift_accum_edges);
+PG_FUNCTION_INFO_V1(engage_drift_accum_any);
+PG_FUNCTION_INFO_V1(engage_drift_accum_any_edges);
 PG_FUNCTION_INFO_V1(engage_drift_combine);
 PG_FUNCTION_INFO_V1(engage_psi_final);
 PG_FUNCTION_INFO_V1(engage_kl_final);
@@ -313,6 +315,22 @@ engage_drift_accum_edges(PG_FUNCTION_ARGS)
 	}
 	counts[low]++;
 	PG_RETURN_POINTER(c);
+}
+
+/* accum(state, value "any", current boolean [, bins integer]) */
+Datum
+engage_drift_accum_any(PG_FUNCTION_ARGS)
+{
+	eg_number_replace(fcinfo, 1, "a value");
+	return engage_drift_accum(fcinfo);
+}
+
+/* accum(state, value "any", current boolean, edges float8[]) */
+Datum
+engage_drift_accum_any_edges(PG_FUNCTION_ARGS)
+{
+	eg_number_replace(fcinfo, 1, "a value");
+	return engage_drift_accum_edges(fcinfo);
 }
 
 static Datum

@@ -151,9 +151,9 @@ rows_grow(Rows *s)
 }
 
 uint64
-eg_validity_number(int32 segment)
+eg_validity_number(int64 segment)
 {
-	return eg_random_mix((uint64) (int64) segment + 1);
+	return eg_random_mix((uint64) segment + 1);
 }
 
 uint64
@@ -238,13 +238,13 @@ accumulate(FunctionCallInfo fcinfo, uint64 segment, int sample)
 	PG_RETURN_POINTER(s);
 }
 
-/* accum(state, segment integer, features float8[] [, sample integer]) */
+/* accum(state, segment bigint, features float8[] [, sample integer]) */
 Datum
 engage_clustering_accum_int(PG_FUNCTION_ARGS)
 {
 	if (PG_ARGISNULL(1) || PG_ARGISNULL(2))
 		PG_RETURN_DATUM(PG_GETARG_DATUM(0));
-	return accumulate(fcinfo, eg_validity_number(PG_GETARG_INT32(1)), SAMPLE_CENTERS);
+	return accumulate(fcinfo, eg_validity_number(PG_GETARG_INT64(1)), SAMPLE_CENTERS);
 }
 
 /* accum(state, segment text, features float8[] [, sample integer]) */
@@ -262,7 +262,7 @@ engage_silhouette_accum_int(PG_FUNCTION_ARGS)
 {
 	if (PG_ARGISNULL(1) || PG_ARGISNULL(2))
 		PG_RETURN_DATUM(PG_GETARG_DATUM(0));
-	return accumulate(fcinfo, eg_validity_number(PG_GETARG_INT32(1)), SAMPLE_DEFAULT);
+	return accumulate(fcinfo, eg_validity_number(PG_GETARG_INT64(1)), SAMPLE_DEFAULT);
 }
 
 Datum

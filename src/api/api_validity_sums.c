@@ -208,13 +208,13 @@ calinski_harabasz_accum(FunctionCallInfo fcinfo, uint64 segment)
 	PG_RETURN_POINTER(groups_put(groups_own(fcinfo, n), row));
 }
 
-/* accum(state, segment integer, features float8[]) */
+/* accum(state, segment bigint, features float8[]) */
 Datum
 engage_calinski_harabasz_accum_int(PG_FUNCTION_ARGS)
 {
 	if (PG_ARGISNULL(1) || PG_ARGISNULL(2))
 		PG_RETURN_DATUM(PG_GETARG_DATUM(0));
-	return calinski_harabasz_accum(fcinfo, eg_validity_number(PG_GETARG_INT32(1)));
+	return calinski_harabasz_accum(fcinfo, eg_validity_number(PG_GETARG_INT64(1)));
 }
 
 /* accum(state, segment text, features float8[]) */
@@ -266,14 +266,14 @@ adjusted_rand_accum(FunctionCallInfo fcinfo, uint64 a, uint64 b)
 	PG_RETURN_POINTER(groups_put(groups_own(fcinfo, 0), &pair));
 }
 
-/* accum(state, a integer, b integer) */
+/* accum(state, a bigint, b bigint) */
 Datum
 engage_adjusted_rand_accum_int(PG_FUNCTION_ARGS)
 {
 	if (PG_ARGISNULL(1) || PG_ARGISNULL(2))
 		PG_RETURN_DATUM(PG_GETARG_DATUM(0));
-	return adjusted_rand_accum(fcinfo, eg_validity_number(PG_GETARG_INT32(1)),
-							   eg_validity_number(PG_GETARG_INT32(2)));
+	return adjusted_rand_accum(fcinfo, eg_validity_number(PG_GETARG_INT64(1)),
+							   eg_validity_number(PG_GETARG_INT64(2)));
 }
 
 /* accum(state, a text, b text) */

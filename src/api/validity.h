@@ -13,7 +13,7 @@
 #define EG_VALIDITY_COLUMNS		10000
 
 /* A segment, an integer or a text, as a number of its own. */
-extern uint64 eg_validity_number(int32 segment);
+extern uint64 eg_validity_number(int64 segment);
 extern uint64 eg_validity_text(const text *segment);
 
 /* Elements of a row's features; NULL when one of them is NULL.  Error for other shapes. */

@@ -8,7 +8,7 @@ CREATE FUNCTION argument(type regtype, place bigint) RETURNS text LANGUAGE sql A
 		WHEN 'float8'::regtype THEN CASE WHEN place < 3 THEN '(g / 1048576.0)::float8' ELSE '1' END
 		WHEN 'bool'::regtype THEN '(g % 2 = 0)'
 		WHEN 'int4'::regtype THEN CASE WHEN place < 3 THEN 'g % 2' ELSE '10' END
-		WHEN 'int8'::regtype THEN '7'
+		WHEN 'int8'::regtype THEN CASE WHEN place < 3 THEN 'g % 2' ELSE '7' END
 		WHEN 'text'::regtype THEN CASE WHEN place < 3 THEN '(''word '' || g)' ELSE '''regression''' END
 		WHEN 'float8[]'::regtype THEN CASE WHEN place < 3 THEN 'ARRAY[g, g % 7]::float8[]' ELSE '''{1,2,3}''::float8[]' END
 		WHEN 'timestamptz'::regtype THEN CASE WHEN place < 3 THEN '(timestamptz ''2024-01-01'' + g * interval ''1 ms'')' ELSE 'timestamptz ''2024-01-02''' END
@@ -21,7 +21,8 @@ CREATE TABLE aggregates AS
 SELECT p.oid::regprocedure AS name, a.aggtransfn::regproc AS step, a.aggcombinefn::regproc AS joins, format_type(a.aggtranstype, NULL) AS state, a.agginitval AS init,
 	pg_get_function_identity_arguments(p.oid) AS signature, t.arguments, p.proname
 FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid AND e.extname = 'engage' JOIN pg_proc p ON p.oid = d.objid JOIN pg_aggregate a ON a.aggfnoid = p.oid,
-	LATERAL (SELECT string_agg(CASE WHEN p.proname = 'engage_fit' AND o = 1 THEN '''linear_regression''' WHEN p.proname = 'engage_adjusted_rand' AND u = 'int4'::regtype THEN 'g' WHEN p.proname = 'engage_kmeans' AND u = 'int4'::regtype THEN '3' ELSE coalesce(argument(u, o), '?') END, ', ' ORDER BY o) FROM unnest(p.proargtypes::regtype[]) WITH ORDINALITY u (u, o)) t (arguments)
+	LATERAL (SELECT string_agg(CASE WHEN p.proname = 'engage_fit' AND o = 1 THEN '''linear_regression''' WHEN p.proname = 'engage_adjusted_rand' AND u = 'int8'::regtype THEN 'g' WHEN u = 'float8'::regtype AND p.proargnames[o] IN ('predicted', 'truth') AND 'truth' = ANY (p.proargnames) THEN '(g % 2)::float8'
+		WHEN u = '"any"'::regtype AND p.proargnames[o] = 'value' THEN 'g::int8' WHEN p.proname = 'engage_kmeans' AND u = 'int4'::regtype THEN '3' ELSE coalesce(argument(u, o), '?') END, ', ' ORDER BY o) FROM unnest(p.proargtypes::regtype[]) WITH ORDINALITY u (u, o)) t (arguments)
 WHERE d.classid = 'pg_proc'::regclass AND d.deptype = 'e';
 SELECT count(*) > 100 AS all_of_them, count(*) FILTER (WHERE arguments ~ '\?') AS unknown_types, count(*) FILTER (WHERE joins::oid = 0) AS cannot_be_joined FROM aggregates;
 -- the value, the state itself, and states joined
