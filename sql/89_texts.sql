@@ -296,3 +296,75 @@ BEGIN ATOMIC
 	SELECT * FROM engage_why_reasons(model, "row"::pg_catalog.jsonb, n, class, direction);
 END;
 COMMENT ON FUNCTION engage_why_reasons(text, json, integer, text, text) IS 'engage_why_reasons of a JSON object in the type json';
+
+CREATE FUNCTION engage.predict(model text, "row" text)
+RETURNS float8
+LANGUAGE sql STABLE STRICT PARALLEL SAFE COST 200
+RETURN engage.predict(model, "row"::pg_catalog.jsonb);
+COMMENT ON FUNCTION engage.predict(text, text) IS 'engage.predict of a JSON object in a text';
+
+CREATE FUNCTION engage.predict(model text, "row" json)
+RETURNS float8
+LANGUAGE sql STABLE STRICT PARALLEL SAFE COST 200
+RETURN engage.predict(model, "row"::pg_catalog.jsonb);
+COMMENT ON FUNCTION engage.predict(text, json) IS 'engage.predict of a JSON object in the type json';
+
+CREATE FUNCTION engage.predict_class(model text, "row" text)
+RETURNS text
+LANGUAGE sql STABLE STRICT PARALLEL SAFE COST 200
+RETURN engage.predict_class(model, "row"::pg_catalog.jsonb);
+COMMENT ON FUNCTION engage.predict_class(text, text) IS 'engage.predict_class of a JSON object in a text';
+
+CREATE FUNCTION engage.predict_class(model text, "row" json)
+RETURNS text
+LANGUAGE sql STABLE STRICT PARALLEL SAFE COST 200
+RETURN engage.predict_class(model, "row"::pg_catalog.jsonb);
+COMMENT ON FUNCTION engage.predict_class(text, json) IS 'engage.predict_class of a JSON object in the type json';
+
+CREATE FUNCTION engage.predict_interval(model text, "row" text)
+RETURNS float8[]
+LANGUAGE sql STABLE STRICT PARALLEL SAFE COST 200
+RETURN engage.predict_interval(model, "row"::pg_catalog.jsonb);
+COMMENT ON FUNCTION engage.predict_interval(text, text) IS 'engage.predict_interval of a JSON object in a text';
+
+CREATE FUNCTION engage.predict_interval(model text, "row" json)
+RETURNS float8[]
+LANGUAGE sql STABLE STRICT PARALLEL SAFE COST 200
+RETURN engage.predict_interval(model, "row"::pg_catalog.jsonb);
+COMMENT ON FUNCTION engage.predict_interval(text, json) IS 'engage.predict_interval of a JSON object in the type json';
+
+CREATE FUNCTION engage.predict_proba(model text, "row" text)
+RETURNS jsonb
+LANGUAGE sql STABLE STRICT PARALLEL SAFE COST 300
+RETURN engage.predict_proba(model, "row"::pg_catalog.jsonb);
+COMMENT ON FUNCTION engage.predict_proba(text, text) IS 'engage.predict_proba of a JSON object in a text';
+
+CREATE FUNCTION engage.predict_proba(model text, "row" json)
+RETURNS jsonb
+LANGUAGE sql STABLE STRICT PARALLEL SAFE COST 300
+RETURN engage.predict_proba(model, "row"::pg_catalog.jsonb);
+COMMENT ON FUNCTION engage.predict_proba(text, json) IS 'engage.predict_proba of a JSON object in the type json';
+
+CREATE FUNCTION engage.predict_quantiles(model text, "row" text)
+RETURNS float8[]
+LANGUAGE sql STABLE STRICT PARALLEL SAFE COST 200
+RETURN engage.predict_quantiles(model, "row"::pg_catalog.jsonb);
+COMMENT ON FUNCTION engage.predict_quantiles(text, text) IS 'engage.predict_quantiles of a JSON object in a text';
+
+CREATE FUNCTION engage.predict_quantiles(model text, "row" json)
+RETURNS float8[]
+LANGUAGE sql STABLE STRICT PARALLEL SAFE COST 200
+RETURN engage.predict_quantiles(model, "row"::pg_catalog.jsonb);
+COMMENT ON FUNCTION engage.predict_quantiles(text, json) IS 'engage.predict_quantiles of a JSON object in the type json';
+
+CREATE FUNCTION engage.predict_set(model text, "row" text)
+RETURNS text[]
+LANGUAGE sql STABLE STRICT PARALLEL SAFE COST 200
+RETURN engage.predict_set(model, "row"::pg_catalog.jsonb);
+COMMENT ON FUNCTION engage.predict_set(text, text) IS 'engage.predict_set of a JSON object in a text';
+
+CREATE FUNCTION engage.predict_set(model text, "row" json)
+RETURNS text[]
+LANGUAGE sql STABLE STRICT PARALLEL SAFE COST 200
+RETURN engage.predict_set(model, "row"::pg_catalog.jsonb);
+COMMENT ON FUNCTION engage.predict_set(text, json) IS 'engage.predict_set of a JSON object in the type json';

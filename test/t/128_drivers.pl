@@ -50,10 +50,10 @@ is(join("\n", sort grep { my $f = $_; !grep { /^\Q$f\E\|/ } @refused } keys %rea
 
 # ---- a row is a row in every form, in every function that takes one as JSON
 is($pg->query(<<'SQL'), '', 'who takes a row as jsonb takes it as text and as json, with the same arguments');
-WITH f AS (SELECT p.oid, p.proname, p.proargtypes::oid[] AS types, array_position(p.proargnames, 'row') - 1 AS place FROM pg_proc p
-	JOIN pg_depend d ON d.objid = p.oid AND d.classid = 'pg_proc'::regclass AND d.deptype = 'e' WHERE p.pronamespace = 'public'::regnamespace)
+WITH f AS (SELECT p.oid, p.pronamespace, p.proname, p.proargtypes::oid[] AS types, array_position(p.proargnames, 'row') - 1 AS place FROM pg_proc p
+	JOIN pg_depend d ON d.objid = p.oid AND d.classid = 'pg_proc'::regclass AND d.deptype = 'e')
 SELECT f.oid::regprocedure, t FROM f, unnest('{text,json}'::regtype[]) t WHERE f.types[f.place] = 'jsonb'::regtype
-	AND NOT EXISTS (SELECT FROM f g WHERE g.proname = f.proname AND g.types[g.place] = t
+	AND NOT EXISTS (SELECT FROM f g WHERE g.proname = f.proname AND g.pronamespace = f.pronamespace AND g.types[g.place] = t
 		AND array_remove(g.types[0:g.place - 1] || g.types[g.place + 1:], NULL) = array_remove(f.types[0:f.place - 1] || f.types[f.place + 1:], NULL))
 SQL
 my $row = q('{"id": 5, "a": 5, "b": "z", "n": 6.5}');
@@ -80,6 +80,11 @@ like($pg->query("EXPLAIN (VERBOSE, COSTS off) SELECT engage_predict('bit', to_js
 like($pg->error("SELECT engage_predict('bit', 'nonsense')"), qr/invalid input syntax for type json/, 'text that is no JSON');
 like($pg->error("SELECT engage_predict('bit', '[1, 2]')"), qr/object/, 'JSON that is no object');
 is($pg->query("SELECT engage_predict('bit', NULL) IS NULL"), 't', 'NULL has no score');
+
+foreach my $f (qw(predict predict_class predict_proba predict_set))
+{
+	is($pg->query("PREPARE u AS SELECT engage.$f(\$1, \$2)::text; EXECUTE u('bit', $row)"), $pg->query("SELECT engage_$f('bit', $row\::jsonb)::text"), "engage.$f() takes parameters without types");
+}
 
 # rights: the forms call the one of jsonb, as the caller
 $pg->query("CREATE ROLE app LOGIN; REVOKE EXECUTE ON FUNCTION engage_predict(text, jsonb) FROM PUBLIC; SELECT engage_grant('bit', 'app')");
