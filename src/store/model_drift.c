@@ -65,6 +65,7 @@ typedef struct Limits
 	float		upper[LIMITS];	/* of all bins but the last, then infinity */
 	float		min,
 				max;
+	bool		few;			/* no more limits than stored bins: most numbers */
 	int64		bin[LIMITS];
 	int64		missing;
 	int64		below;
@@ -194,6 +195,7 @@ start_limits(Limits *l, const EgDriftCount *c)
 	memset(l, 0, sizeof(Limits));
 	for (i = 0; i < LIMITS; i++)
 		l->upper[i] = i < c->nbins - 1 ? (float) c->upper[i] : INFINITY;
+	l->few = c->nbins <= EG_BASELINE_BINS;
 	l->min = then->nbins > 0 ? (float) then->quantile[0] : -INFINITY;
 	l->max = then->nbins > 0 ? (float) then->quantile[EG_BASELINE_BINS] : INFINITY;
 }
@@ -332,20 +334,27 @@ show_unseen(WordColumn *w, EgDriftCount *c)
  * ----------
  */
 
-static inline void
-count_number(Limits *l, float v)
+/* n is a constant where this is called, or it would be slow */
+static inline int
+bin_among(const Limits *l, float v, int n)
 {
 	int			bin = 0;
 	int			i;
 
+	for (i = 0; i < n; i++)
+		bin += v > l->upper[i];
+	return bin;
+}
+
+static inline void
+count_number(Limits *l, float v)
+{
 	if (isnan(v))
 	{
 		l->missing++;
 		return;
 	}
-	for (i = 0; i < LIMITS; i++)
-		bin += v > l->upper[i];
-	l->bin[bin]++;
+	l->bin[l->few ? bin_among(l, v, EG_BASELINE_BINS) : bin_among(l, v, LIMITS)]++;
 	l->below += v < l->min;
 	l->above += v > l->max;
 	l->sum += v;
