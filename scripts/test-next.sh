@@ -9,15 +9,17 @@
 # come from the mirror and through the proxy that this machine's apt uses.  Everything runs in a mount
 # and process namespace of its own, so that no mount and no server can be left behind, however it ends.
 #
-# Settings: ENGAGE_NEXT (the directory, default /var/tmp/engage-next), ENGAGE_NEXT_SUITE (trixie),
-# ENGAGE_NEXT_MIRROR.  Needs root.
+# Settings: ENGAGE_NEXT_SUITE (trixie; forky has PostgreSQL 18 and XGBoost 3.3), ENGAGE_NEXT (the directory, default
+# /var/tmp/engage-next, with -SUITE behind it for any but trixie), ENGAGE_NEXT_MIRROR.  Needs root.
 
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/packages.sh
 
-dir=${ENGAGE_NEXT:-/var/tmp/engage-next}
 suite=${ENGAGE_NEXT_SUITE:-trixie}
+dir=/var/tmp/engage-next
+[ "$suite" = trixie ] || dir+=-$suite
+dir=${ENGAGE_NEXT:-$dir}
 root=$dir/root
 
 # The Debian mirror in the apt configuration of this machine.
@@ -29,7 +31,7 @@ debian_mirror()
 
 create_root()
 {
-	local mirror=${ENGAGE_NEXT_MIRROR:-$(debian_mirror)} proxy=""
+	local mirror=${ENGAGE_NEXT_MIRROR:-$(debian_mirror)} proxy="" script=/usr/share/debootstrap/scripts/$suite
 
 	if [ -z "$mirror" ]; then
 		echo "apt on this machine has no Debian mirror: set ENGAGE_NEXT_MIRROR" >&2
@@ -38,9 +40,11 @@ create_root()
 	eval "$(apt-config shell proxy Acquire::http::Proxy)"
 	[ -z "$proxy" ] || export http_proxy=$proxy
 	echo "creating $suite in $root"
+	# a release that is younger than debootstrap is made as the newest that it knows
+	[ -e "$script" ] || script=/usr/share/debootstrap/scripts/sid
 	rm -rf "$root.new"
 	mkdir -p "$root.new"
-	if ! debootstrap --variant=minbase "$suite" "$root.new" "$mirror" >"$dir/debootstrap.log" 2>&1; then
+	if ! debootstrap --variant=minbase "$suite" "$root.new" "$mirror" "$script" >"$dir/debootstrap.log" 2>&1; then
 		tail -n 20 "$dir/debootstrap.log" >&2
 		return 1
 	fi

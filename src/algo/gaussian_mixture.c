@@ -143,6 +143,7 @@ mixture_fit(const EgDataset *data, const void *params, EgRun *run)
 	EgClustering c;
 	double	   *weight;
 	float	   *x;
+	int			wanted;
 	int			i;
 
 	if (p->k == 0 && p->k_min > p->k_max)
@@ -172,9 +173,10 @@ mixture_fit(const EgDataset *data, const void *params, EgRun *run)
 		fit = eg_mixture_fit(&spec);
 	else
 		fit = choose(&spec, p->k_min, (int) Min((Size) p->k_max, spec.n), &m->curve);
-	if (fit->mixture->k < p->k)
+	wanted = p->k > 0 ? p->k : p->k_min;
+	if (fit->mixture->k < wanted)
 		ereport(NOTICE,
-				(errmsg("found %d of %d components", fit->mixture->k, p->k),
+				(errmsg("found %d of %d components", fit->mixture->k, wanted),
 				 errdetail("No more training rows differ from each other.")));
 	m->mixture = fit->mixture;
 	m->size = fit->size;

@@ -222,6 +222,15 @@ hdbscan_fit(const EgDataset *data, const void *params, EgRun *run)
 						m->tree->nlabels, m->min_size, MAX_LABELS),
 				 errhint("Use a larger \"min_cluster_size\".")));
 	score_rows(m, p->contamination);
+	if (m->task == EG_CLUSTERING && m->tree->nlabels == 0)
+		ereport(NOTICE,
+				(errmsg("no cluster was found: all %zu rows are noise", (size_t) m->tree->nrows),
+				 m->allow_single ?
+				 errdetail("There are fewer than %d rows as dense as a cluster.", m->min_size) :
+				 errdetail("No part of the rows parts into two of %d rows or more.", m->min_size),
+				 m->allow_single ?
+				 errhint("Try a smaller min_cluster_size.") :
+				 errhint("Try a smaller min_cluster_size, or \"allow_single_cluster\": true.")));
 	return m;
 }
 

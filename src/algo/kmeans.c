@@ -137,6 +137,7 @@ kmeans_fit(const EgDataset *data, const void *params, EgRun *run)
 	EgKmeans   *r;
 	double	   *weight;
 	float	   *x;
+	int			wanted;
 
 	if (p->k == 0 && p->k_min > p->k_max)
 		ereport(ERROR,
@@ -167,9 +168,10 @@ kmeans_fit(const EgDataset *data, const void *params, EgRun *run)
 	else
 		r = eg_kmeans_choose(&spec, p->k_min, (int) Min((Size) p->k_max, spec.n), m->choice,
 							 &m->curve);
-	if (r->k < p->k)
+	wanted = p->k > 0 ? p->k : p->k_min;
+	if (r->k < wanted)
 		ereport(NOTICE,
-				(errmsg("found %d of %d clusters", r->k, p->k),
+				(errmsg("found %d of %d clusters", r->k, wanted),
 				 errdetail("No more training rows differ from each other.")));
 	m->k = r->k;
 	m->center = r->center;

@@ -310,6 +310,12 @@ example_rows(EgReport *r)
 	return eg_report_jsonb(r, &q);
 }
 
+/* A category may have any length, a sentence may not. */
+#define CLIPPED(value) \
+	"CASE WHEN pg_catalog.length(" value ") OPERATOR(pg_catalog.>) 80 " \
+	"THEN pg_catalog.left(" value ", 80) OPERATOR(pg_catalog.||) '...'::pg_catalog.text " \
+	"ELSE " value " END"
+
 /* What would change the prediction, as a sentence; NULL when there is nothing to say. */
 static char *
 counterfactual_text(EgReport *r, const char *row)
@@ -317,9 +323,10 @@ counterfactual_text(EgReport *r, const char *row)
 	EgQuestion	q = {"SELECT 'It would be '::pg_catalog.text OPERATOR(pg_catalog.||) "
 		"pg_catalog.to_char(pg_catalog.min(c.score_after), 'FM0.00') OPERATOR(pg_catalog.||) "
 		"' with '::pg_catalog.text OPERATOR(pg_catalog.||) pg_catalog.string_agg("
-		"c.feature OPERATOR(pg_catalog.||) ' '::pg_catalog.text OPERATOR(pg_catalog.||) c.to_value "
+		"c.feature OPERATOR(pg_catalog.||) ' '::pg_catalog.text OPERATOR(pg_catalog.||) "
+		CLIPPED("c.to_value") " "
 		"OPERATOR(pg_catalog.||) coalesce(' instead of '::pg_catalog.text "
-		"OPERATOR(pg_catalog.||) c.from_value, ''::pg_catalog.text), "
+		"OPERATOR(pg_catalog.||) " CLIPPED("c.from_value") ", ''::pg_catalog.text), "
 		"', '::pg_catalog.text) OPERATOR(pg_catalog.||) '.'::pg_catalog.text FROM " EG_ROWS " AS c "
 		"WHERE c.answer OPERATOR(pg_catalog.=) 1", 0, NULL, "engage_counterfactual",
 		EG_ARGS({"model", r->reference}, {"row", row}, {"n", "1"})};

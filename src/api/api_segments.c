@@ -176,7 +176,7 @@ mean_text(const Portrait *p, int feature, double v)
 	double		size = fabs(v);
 
 	if (c->kind != EG_COL_NUMBER && c->kind != EG_COL_ARRAY)
-		return eg_feature_text(p->schema, feature, (float) rint(v));
+		return eg_feature_words(p->schema, feature, (float) rint(v));
 	return psprintf("%.*f", size >= 100 ? 0 : size >= 10 ? 1 : size >= 1 ? 2 : 3, v);
 }
 
@@ -197,7 +197,7 @@ short_words(const Portrait *p, const EgDifference *d)
 			return psprintf(d->effect > 0 ? "high %s" : "low %s", name);
 		default:
 			return psprintf(d->effect > 0 ? "%s %s" : "%s not %s", name,
-							eg_feature_text(schema, d->feature, d->category));
+							eg_feature_words(schema, d->feature, d->category));
 	}
 }
 
@@ -219,7 +219,7 @@ long_words(const Portrait *p, const EgDifference *d)
 						percent(d->outside));
 	if (d->category != EG_PROFILE_NUMBER)
 		return psprintf("%s is %s in %s (%s of the others).", name,
-						eg_feature_text(schema, d->feature, d->category), percent(d->inside),
+						eg_feature_words(schema, d->feature, d->category), percent(d->inside),
 						percent(d->outside));
 	if (is_yes_or_no(p, d->feature))
 		return psprintf("%s is true in %s (%s of the others).", name, percent(d->inside),

@@ -207,7 +207,7 @@ value_text(const EgScorer *s, const EgWording *w, int j, double v)
 	if (c->kind == EG_COL_INTERVAL && strncmp(c->type, "time", 4) != 0)
 		return duration(w, v);
 	text = c->kind == EG_COL_NUMBER || c->kind == EG_COL_ARRAY ? readable_number(v) :
-		eg_feature_text(schema, j, v);
+		eg_feature_words(schema, j, v);
 	if (c->kind == EG_COL_CATEGORY)
 		return psprintf("\"%s\"", text);
 	if (*unit == '\0')

@@ -10,6 +10,7 @@
 #include <limits.h>
 #include <math.h>
 
+#include "base/compat.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/varlena.h"

@@ -12,6 +12,7 @@
 #ifndef EG_BYTES_H
 #define EG_BYTES_H
 
+#include "base/compat.h"
 #include "lib/stringinfo.h"
 
 typedef struct EgWriter

@@ -89,6 +89,12 @@ extern EgScoreBaseline *eg_scores_load(EgReader *r);
  */
 extern char *eg_feature_text(const EgSchema *schema, int feature, double value);
 
+/*
+ * The same for a sentence or a label: a category of many characters is cut, "..." behind it.
+ * Of use to people alone, since it may stand for several categories.
+ */
+extern char *eg_feature_words(const EgSchema *schema, int feature, double value);
+
 /* The column that a feature belongs to, and the element (from 0) of an array column (else -1). */
 extern const EgColumn *eg_feature_column(const EgSchema *schema, int feature, int *element);
 

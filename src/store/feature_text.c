@@ -17,6 +17,9 @@
 #include "utils/timestamp.h"
 
 #include "store/baseline.h"
+#include "store/registry.h"
+
+#define MOST_WORDS		80		/* bytes of a category in a sentence */
 
 const EgColumn *
 eg_feature_column(const EgSchema *schema, int feature, int *element)
@@ -121,4 +124,14 @@ eg_feature_text(const EgSchema *schema, int feature, double value)
 			break;
 	}
 	return number_text(value);
+}
+
+char *
+eg_feature_words(const EgSchema *schema, int feature, double value)
+{
+	char	   *text = eg_feature_text(schema, feature, value);
+
+	if (text == NULL || strlen(text) <= MOST_WORDS)
+		return text;
+	return psprintf("%s...", eg_clip(text, MOST_WORDS));
 }

@@ -9,6 +9,7 @@
 #ifndef EG_REGISTRY_H
 #define EG_REGISTRY_H
 
+#include "base/compat.h"
 #include "nodes/pg_list.h"
 #include "store/models.h"
 

@@ -16,6 +16,7 @@
  */
 #include "postgres.h"
 
+#include "base/compat.h"
 #include "engage.h"
 #include "executor/spi.h"
 #include "store/gate.h"

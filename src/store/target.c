@@ -59,6 +59,13 @@ distinct_numbers(const double *v, Size n, double *out, int max)
 	return count;
 }
 
+/* Who asks for an algorithm that learns numbers and no classes asks for a regression. */
+static bool
+is_of_numbers(const EgAlgorithm *a)
+{
+	return (a->tasks & EG_TASK_BIT(EG_REGRESSION)) != 0 && (a->tasks & EG_TASK_BIT(EG_BINARY)) == 0;
+}
+
 static EgTask
 infer_task(const EgTrainSpec *spec, const EgSourceData *d)
 {
@@ -81,7 +88,8 @@ infer_task(const EgTrainSpec *spec, const EgSourceData *d)
 			return d->target_column.ncategories > 2 ? EG_MULTICLASS : EG_BINARY;
 		default:
 			n = distinct_numbers(d->target, d->x.nrows, two, 2);
-			if (n == 2 && two[0] == rint(two[0]) && two[1] == rint(two[1]))
+			if (n == 2 && two[0] == rint(two[0]) && two[1] == rint(two[1]) &&
+				!is_of_numbers(spec->algorithm))
 				return EG_BINARY;
 			return EG_REGRESSION;
 	}
