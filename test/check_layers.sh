@@ -108,5 +108,6 @@ none "random numbers are seeded: no rand()" "$(only '(^|[^_a-z0-9])(rand|random|
 # (call.c), arrays of text (tune.c), types whose text no setting changes (schema_convert.c), keys without a text (velocity)
 none "values of users become text in few places" "$(only 'OutputFunctionCall|\bgetTypeOutputInfo' 'src/store/key*.c' 'src/store/schema_convert.c' \
 	'src/store/call.c' 'src/store/tune.c' 'src/store/velocity_*.c')"
+none "a source is put into a statement by eg_source_embed() alone" "$(only '(FROM |")\(%s(\\n)?\)' 'src/store/source_query.c')"
 none "no variable-length jumps: setjmp is the server's" "$(only '\b(setjmp|longjmp|sigsetjmp|siglongjmp) *\(')"
 done_testing

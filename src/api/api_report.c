@@ -164,8 +164,8 @@ held_out_source(EgReport *r)
 		if (eg_jsonb_text(recipe, "key") == NULL && eg_jsonb_text(recipe, "group_by") == NULL)
 			need_source(r, "It was trained without a key, so its held-out rows cannot be found.");
 	}
-	r->source = psprintf("SELECT * FROM (%s\n) AS c"
-						 " WHERE engage.held_out(%s::pg_catalog.text, c.*)", r->source, quote_literal_cstr(r->reference));
+	r->source = psprintf("SELECT * FROM %s WHERE engage.held_out(%s::pg_catalog.text, c.*)",
+						 eg_source_embed(r->source, "c"), quote_literal_cstr(r->reference));
 }
 
 /* Do the functions that explain work for this model? */

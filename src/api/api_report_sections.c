@@ -275,7 +275,7 @@ describe_examples(void *arg)
 	int			i;
 
 	e->query = eg_source_query(e->r->source, &relation);
-	desc = eg_source_describe(psprintf("SELECT * FROM (%s\n) AS c", e->query));
+	desc = eg_source_describe(psprintf("SELECT * FROM %s", eg_source_embed(e->query, "c")));
 	initStringInfo(&out);
 	for (i = 0; i < desc->natts; i++)
 	{
@@ -305,8 +305,9 @@ example_rows(EgReport *r)
 		"'key', s.row OPERATOR(pg_catalog.->) $3, 'score', s.score, 'row', s.row) "
 		"ORDER BY s.score DESC, s.row::pg_catalog.text) FROM ("
 		"SELECT pg_catalog.to_jsonb(x.*) AS row, engage.predict($1, c.*) AS score FROM "
-		"(%s\n) AS c CROSS JOIN LATERAL (SELECT %s) AS x "
-		"ORDER BY 2 DESC, 1 LIMIT $2::pg_catalog.int8) AS s", e.query, e.columns);
+		"%s CROSS JOIN LATERAL (SELECT %s) AS x "
+		"ORDER BY 2 DESC, 1 LIMIT $2::pg_catalog.int8) AS s", eg_source_embed(e.query, "c"),
+		e.columns);
 	return eg_report_jsonb(r, &q);
 }
 

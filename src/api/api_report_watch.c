@@ -108,8 +108,8 @@ use_outcomes(Wanted *p, const EgReport *r, const EgMonitor *w)
 	p->text = &w->text;
 	p->problem = eg_attempt(resolve_as_author, &q);
 	p->source = q.query == NULL ? "" :
-		psprintf("SELECT c.%s AS key, c.%s AS outcome FROM (%s\n) AS c", quote_identifier(key),
-					quote_identifier(target), q.query);
+		psprintf("SELECT c.%s AS key, c.%s AS outcome FROM %s", quote_identifier(key),
+				 quote_identifier(target), eg_source_embed(q.query, "c"));
 }
 
 /* How fine: a log of weeks by day, of years by month; NULL: nothing is logged. */

@@ -59,11 +59,12 @@ look_up(void *arg)
 	Taking	   *t = arg;
 	char	   *relation;
 	char	   *query = eg_source_query(t->query, &relation);
+	char	   *sql;
 
 	t->names = eg_gate_names(list_make1(query), NIL);
 	SPI_connect();
-	SPI_execute_plan(eg_gate_prepare(psprintf("SELECT 1 FROM (%s\n) AS source LIMIT 0", query), 0,
-									 NULL, 0), NULL, NULL, true, 0);
+	sql = psprintf("SELECT 1 FROM %s LIMIT 0", eg_source_embed(query, "source"));
+	SPI_execute_plan(eg_gate_prepare(sql, 0, NULL, 0), NULL, NULL, true, 0);
 	SPI_finish();
 }
 

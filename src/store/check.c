@@ -105,7 +105,7 @@ ask_facts(void *arg)
 	foreach(lc, q->columns)
 		appendStringInfo(&sql, "%spg_catalog.count(s.%s)", lc == list_head(q->columns) ? "" : ", ",
 						 quote_identifier((const char *) lfirst(lc)));
-	appendStringInfo(&sql, "]::pg_catalog.int8[]) FROM (%s\n) AS s%s", query,
+	appendStringInfo(&sql, "]::pg_catalog.int8[]) FROM %s%s", eg_source_embed(query, "s"),
 					 q->plan_only ? " WHERE false" : "");
 	q->answer = eg_ask_jsonb(sql.data, 1, args);
 }
@@ -192,8 +192,9 @@ ask_metrics(void *arg)
 	SourceQuestion *q = arg;
 	char	   *relation;
 
-	if (eg_ask_jsonb(psprintf("SELECT '{}'::pg_catalog.jsonb FROM (%s\n) AS s LIMIT 1",
-							  eg_source_query(q->a->source, &relation)), 0, NULL))
+	if (eg_ask_jsonb(psprintf("SELECT '{}'::pg_catalog.jsonb FROM %s LIMIT 1",
+							  eg_source_embed(eg_source_query(q->a->source, &relation), "s")),
+					 0, NULL))
 		q->answer = eg_call_jsonb("engage_evaluate", EG_ARGS({"model", q->a->model},
 															 {"source", q->a->source}));
 }

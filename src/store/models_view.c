@@ -107,28 +107,58 @@ find_key(const char *key, const char *relation, const char *source, const EgVers
 			 errhint("Name the columns that identify a row: key => 'customer_id'.")));
 }
 
+/* The name of a column of the model's: it steps aside for a column of the key. */
+static char *
+free_name(const char *wanted, List *key)
+{
+	char	   *name = pstrdup(wanted);
+	bool		taken = true;
+	ListCell   *cell;
+
+	while (taken)
+	{
+		taken = false;
+		foreach(cell, key)
+			taken = taken || strcmp((char *) lfirst(cell), name) == 0;
+		if (taken)
+			name = psprintf("model_%s", name);
+	}
+	if (strlen(name) >= NAMEDATALEN)
+		ereport(ERROR,
+				(errcode(ERRCODE_DUPLICATE_COLUMN),
+				 errmsg("the view has no name left for the column \"%s\"", wanted),
+				 errhint("Rename the key's columns in the source, for example "
+						 "SELECT *, %s AS id FROM ....", quote_identifier(wanted))));
+	if (strcmp(name, wanted) != 0)
+		ereport(NOTICE,
+				(errmsg("the model's %s is column \"%s\" of the view", wanted, name),
+				 errdetail("The key has a column \"%s\".", wanted)));
+	return name;
+}
+
 /* engage.predict('churn', s.*) AS score; a plain s would be a column of that name */
 static void
-append_call(StringInfo sql, const char *function, const char *model, const char *alias)
+append_call(StringInfo sql, const char *function, const char *model, const char *alias, List *key)
 {
-	appendStringInfo(sql, ",\n\tengage.%s(%s, s.*) AS %s", function, model, alias);
+	appendStringInfo(sql, ",\n\tengage.%s(%s, s.*) AS %s", function, model,
+					 free_name(alias, key));
 }
 
 /* The classes of several have no score in one number. */
 static void
-append_scores(StringInfo sql, const char *task, const char *model)
+append_scores(StringInfo sql, const char *task, const char *model, List *key)
 {
 	EgTask		t = EG_REGRESSION;
 
 	(void) eg_task_parse(task, &t);
 	if (t != EG_MULTICLASS)
-		append_call(sql, "predict", model, "score");
+		append_call(sql, "predict", model, "score", key);
 	if (eg_task_has_classes(t))
-		append_call(sql, "predict_class", model, "class");
+		append_call(sql, "predict_class", model, "class", key);
 	if (eg_task_many_classes(t))
-		append_call(sql, "predict_proba", model, "probabilities");
+		append_call(sql, "predict_proba", model, "probabilities", key);
 	if (t == EG_QUANTILE)
-		append_call(sql, "predict_quantiles", model, "quantiles");
+		append_call(sql, "predict_quantiles", model, "quantiles", key);
 }
 
 char *
@@ -141,6 +171,7 @@ eg_models_create_view(const char *view, const char *reference, const char *sourc
 	const char *model = quote_literal_cstr(reference);
 	char	   *relation = NULL;
 	char	   *query = eg_source_query(source, &relation);
+	List	   *columns;
 	StringInfoData sql;
 	ListCell   *cell;
 
@@ -151,17 +182,19 @@ eg_models_create_view(const char *view, const char *reference, const char *sourc
 
 	initStringInfo(&sql);
 	appendStringInfo(&sql, "CREATE VIEW %s AS\nSELECT", quoted_view);
-	foreach(cell, find_key(key, relation, source, version))
+	columns = find_key(key, relation, source, version);
+	foreach(cell, columns)
 		appendStringInfo(&sql, " s.%s,", quote_identifier((char *) lfirst(cell)));
 	sql.data[--sql.len] = '\0';
-	append_scores(&sql, version->task, model);
+	append_scores(&sql, version->task, model, columns);
 
 	/* not correlated, so it is run once and not for each row */
-	appendStringInfo(&sql, ",\n\t(SELECT engage.model_version(%s)) AS version\nFROM ", model);
+	appendStringInfo(&sql, ",\n\t(SELECT engage.model_version(%s)) AS %s\nFROM ", model,
+					 free_name("version", columns));
 	if (relation != NULL)
 		appendStringInfo(&sql, "%s s", relation);
 	else
-		appendStringInfo(&sql, "(%s) s", query);
+		appendStringInfoString(&sql, eg_source_embed(query, "s"));
 
 	SPI_connect();
 	if (SPI_execute(sql.data, false, 0) != SPI_OK_UTILITY)

@@ -376,7 +376,8 @@ log_cursor(LogSource *l, const char *sql)
 static Oid
 check_key(const char *query, const char *key)
 {
-	TupleDesc	desc = eg_source_describe(psprintf("SELECT * FROM (%s\n) AS source", query));
+	TupleDesc	desc = eg_source_describe(psprintf("SELECT * FROM %s",
+												  eg_source_embed(query, "source")));
 	int			i;
 
 	for (i = 0; i < desc->natts; i++)
@@ -413,9 +414,9 @@ eg_log_source(const char *model, const char *source, const char *key, TimestampT
 	l.writer = eg_log_open(at, ROWS_AT_A_TIME);
 	type = check_key(query, key);
 	SPI_connect();
-	log_cursor(&l, psprintf("SELECT %s, " SOURCE " FROM (%s\n) AS " SOURCE,
+	log_cursor(&l, psprintf("SELECT %s, " SOURCE " FROM %s",
 							eg_key_column(psprintf(SOURCE ".%s", quote_identifier(key)), type),
-							query));
+							eg_source_embed(query, SOURCE)));
 	SPI_finish();
 	return eg_log_close(l.writer);
 }

@@ -44,7 +44,7 @@
 /* A source of outcomes, checked. */
 typedef struct Outcomes
 {
-	char	   *query;
+	char	   *from;
 	bool		has_at;
 	bool		boolean;
 	bool		number;
@@ -134,8 +134,8 @@ describe(const char *source)
 	EgConverter cv;
 	int			at;
 
-	o.query = eg_source_query(source, &relation);
-	desc = eg_source_describe(psprintf("SELECT * FROM (%s\n) AS source", o.query));
+	o.from = eg_source_embed(eg_source_query(source, &relation), "s");
+	desc = eg_source_describe(psprintf("SELECT * FROM %s", o.from));
 	(void) need_column(desc, "key");
 	if (eg_converter_init(&cv, TupleDescAttr(desc, need_column(desc, "outcome"))->atttypid))
 	{
@@ -202,14 +202,14 @@ tell_unmatched(const Outcomes *o, const char *whose, const char *word, const cha
 			   *theirs;
 
 	portal = open_query(psprintf(
-		"WITH outcomes AS (SELECT %s AS key FROM (%s\n) AS s"
+		"WITH outcomes AS (SELECT %s AS key FROM %s"
 		" WHERE s.key IS NOT NULL AND s.outcome IS NOT NULL),"
 		" scores AS (SELECT DISTINCT p.key FROM engage.predictions AS p WHERE %s)"
 		" SELECT pg_catalog.count(*)::pg_catalog.text, pg_catalog.count(c.key)::pg_catalog.text,"
 		" pg_catalog.min(o.key COLLATE pg_catalog.\"C\"),"
 		" (SELECT pg_catalog.min(d.key COLLATE pg_catalog.\"C\") FROM scores AS d)"
 		" FROM outcomes AS o LEFT JOIN scores AS c ON c.key OPERATOR(pg_catalog.=) o.key",
-		o->key, o->query, whose), 1, &name);
+		o->key, o->from, whose), 1, &name);
 	eg_source_fetch(portal, 1);
 	outcomes = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
 	equal = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2);
@@ -399,7 +399,7 @@ groups_query(const Outcomes *o)
 	/* the last answer before each outcome, and the last score of each shadow */
 	return psprintf(
 		"WITH outcomes AS (SELECT pg_catalog.row_number() OVER () AS n,"
-		" %s AS key, %s AS outcome, %s AS at%s FROM (%s\n) AS s"
+		" %s AS key, %s AS outcome, %s AS at%s FROM %s"
 		" WHERE s.key IS NOT NULL AND s.outcome IS NOT NULL),"
 		" matched AS (SELECT DISTINCT ON (o.n, CASE WHEN p.shadow THEN p.version_id END)"
 		" p.scored_at, p.version_id, p.version, p.score, p.outputs, o.outcome%s"
@@ -412,7 +412,7 @@ groups_query(const Outcomes *o)
 		" AND NOT score IS NULL"
 		" ORDER BY 1, pg_catalog.string_to_array(version, '.')::pg_catalog.int4[], 2%s",
 		o->key, o->outcome, o->has_at ? "s.at::" INSTANT : "'infinity'::" INSTANT, given.data,
-		o->query, kept.data, kept.data, order.data);
+		o->from, kept.data, kept.data, order.data);
 }
 
 List *
@@ -476,7 +476,7 @@ arm_values(const Outcomes *o, EgArmMeasure measure)
 	if (measure == EG_ARM_OUTCOME)
 		return psprintf("outcomes AS (SELECT %s AS key,"
 						" s.outcome%s::pg_catalog.float8 AS y, %s AS at"
-						" FROM (%s\n) AS s WHERE s.key IS NOT NULL AND s.outcome IS NOT NULL),"
+						" FROM %s WHERE s.key IS NOT NULL AND s.outcome IS NOT NULL),"
 						" exposed AS (SELECT DISTINCT ON (key) key, arm, scored_at"
 						" FROM engage.predictions WHERE experiment OPERATOR(pg_catalog.=) $1"
 						" AND NOT shadow ORDER BY key, scored_at, id),"
@@ -485,9 +485,9 @@ arm_values(const Outcomes *o, EgArmMeasure measure)
 						" AND o.at OPERATOR(pg_catalog.>=) e.scored_at"
 						" WHERE (o.y OPERATOR(pg_catalog.-) o.y) OPERATOR(pg_catalog.=)"
 						" 0::pg_catalog.float8"
-						" GROUP BY e.arm, e.key)", o->key, o->boolean ? "::pg_catalog.int4" : "", at, o->query);
+						" GROUP BY e.arm, e.key)", o->key, o->boolean ? "::pg_catalog.int4" : "", at, o->from);
 	return psprintf("outcomes AS (SELECT %s AS key, %s AS outcome, %s AS at"
-					" FROM (%s\n) AS s WHERE s.key IS NOT NULL AND s.outcome IS NOT NULL),"
+					" FROM %s WHERE s.key IS NOT NULL AND s.outcome IS NOT NULL),"
 					" last AS (SELECT DISTINCT ON (p.key, p.arm) p.arm, p.key, p.score, p.class,"
 					" o.outcome FROM engage.predictions p JOIN outcomes o"
 					" ON o.key OPERATOR(pg_catalog.=) p.key"
@@ -495,7 +495,7 @@ arm_values(const Outcomes *o, EgArmMeasure measure)
 					" WHERE p.experiment OPERATOR(pg_catalog.=) $1"
 					" ORDER BY p.key, p.arm, p.scored_at DESC, p.id DESC),"
 					" v AS (SELECT arm, key, %s AS y FROM last)", o->key, o->outcome, at,
-					o->query, y);
+					o->from, y);
 }
 
 void

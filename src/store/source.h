@@ -110,6 +110,12 @@ extern bool eg_source_is_name(const char *source);
 extern char *eg_source_query(const char *source, char **relation);
 
 /*
+ * A source's SELECT as an item of FROM.  No text of a user is put into a statement in another
+ * way: its last line may be a comment.
+ */
+extern char *eg_source_embed(const char *query, const char *alias);
+
+/*
  * The columns that a query returns, palloc'd; nothing is run.
  */
 extern TupleDesc eg_source_describe(const char *query);

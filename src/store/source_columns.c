@@ -382,8 +382,7 @@ eg_source_columns(EgSourceReader *r)
 
 	r->data.query = eg_source_query(spec->source, &r->data.relation);
 
-	/* the line break ends a comment in the query's last line */
-	r->from = r->data.relation ? r->data.relation : psprintf("(%s\n) AS source", r->data.query);
+	r->from = r->data.relation ? r->data.relation : eg_source_embed(r->data.query, "source");
 	list.source = eg_source_describe(psprintf("SELECT * FROM %s", r->from));
 	list.n = 0;
 	list.attno = palloc(sizeof(int) * Max(list.source->natts, 1));

@@ -170,6 +170,13 @@ eg_source_query(const char *source, char **relation)
 }
 
 char *
+eg_source_embed(const char *query, const char *alias)
+{
+	/* the line break ends a comment in the query's last line */
+	return psprintf("(%s\n) AS %s", query, alias);
+}
+
+char *
 eg_column_text(const char *column, Oid type)
 {
 	if (getBaseType(type) < FirstNormalObjectId)
