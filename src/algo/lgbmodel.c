@@ -403,6 +403,36 @@ eg_lightgbm_detect(const void *bytes, Size len)
 	return len > 5 && memcmp(s, "tree", 4) == 0 && (s[4] == '\n' || s[4] == '\r');
 }
 
+/*
+ * Files of version 2 have no line "end of trees".  They are whole if all trees
+ * of the header's list of sizes are there, with all their bytes, and what
+ * follows is no part of a tree.
+ */
+static void
+check_complete(EgReader *r, const char *sizes, int ntrees, Size room, const char *next)
+{
+	double		bytes = 0;
+	int			n = 0;
+
+	while (sizes != NULL && *sizes != '\0')
+	{
+		char	   *end;
+		double		size = strtod(sizes, &end);
+
+		if (end == sizes || !(size > 0))
+			eg_corrupted(r, "\"tree_sizes\" is no list of sizes");
+		bytes += size;
+		n++;
+		for (sizes = end; *sizes == ' '; sizes++)
+			;
+	}
+	if (n == 0)
+		eg_corrupted(r, "line \"end of trees\" is missing after %d trees", ntrees);
+	if (n != ntrees || bytes > (double) room ||
+		(next != NULL && strncmp(next, "feature", 7) != 0 && strncmp(next, "parameters", 10) != 0))
+		eg_corrupted(r, "there are %d of %d trees, and no line \"end of trees\"", ntrees, n);
+}
+
 EgForeignModel *
 eg_lightgbm_read(const void *bytes, Size len)
 {
@@ -412,7 +442,9 @@ eg_lightgbm_read(const void *bytes, Size len)
 	const Objective *o;
 	char	   *text;
 	const char *s;
+	const char *sizes;
 	const char *why;
+	Size		room;			/* bytes behind the header */
 	bool		average;
 	double		sigmoid;
 	int			nfeatures;
@@ -442,6 +474,8 @@ eg_lightgbm_read(const void *bytes, Size len)
 	average = find(&b, "average_output") != NULL;
 	m->names = read_names(&r, need(&r, &b, "feature_names"), nfeatures);
 
+	sizes = find(&b, "tree_sizes");
+	room = strlen(text);
 	for (;;)
 	{
 		read_block(&text, &b);
@@ -463,7 +497,7 @@ eg_lightgbm_read(const void *bytes, Size len)
 					 errmsg("LightGBM model has more than %d nodes", PG_INT32_MAX)));
 	}
 	if (b.n == 0 || strcmp(b.keys[0], "end of trees") != 0)
-		eg_corrupted(&r, "line \"end of trees\" is missing after %d trees", ntrees);
+		check_complete(&r, sizes, ntrees, room, b.n > 0 ? b.keys[0] : NULL);
 	if (ntrees % ngroups != 0)
 		eg_corrupted(&r, "%d trees for %d outputs", ntrees, ngroups);
 

@@ -617,6 +617,24 @@ read_forest(EgReader *r, const EgDoc *booster, const EgDoc *param, const Objecti
 	return f;
 }
 
+/* best_iteration counts from 0; a round has a tree, or several, for each output. */
+static void
+read_best_round(const EgDoc *learner, EgForeignModel *m)
+{
+	EgDoc	   *best = eg_doc_path(learner, "attributes", "best_iteration", NULL);
+	EgDoc	   *trees = eg_doc_path(learner, "gradient_booster", "model", "gbtree_model_param",
+									"num_parallel_tree", NULL);
+	double		parallel = 1;
+	double		v;
+
+	if (best == NULL || !eg_doc_number(best, &v) || !(v >= 0 && v < PG_INT32_MAX))
+		return;
+	if (trees != NULL && eg_doc_number(trees, &parallel) && !(parallel >= 1))
+		parallel = 1;
+	m->rounds = (int) (m->forest->ntrees / (m->forest->ngroups * parallel));
+	m->best_round = (int) v + 1;
+}
+
 static EgForeignModel *
 read_xgboost(const void *bytes, Size len)
 {
@@ -644,6 +662,7 @@ read_xgboost(const void *bytes, Size len)
 		m->nclasses = 2;
 	else if (m->task == EG_MULTICLASS)
 		m->nclasses = m->forest->ngroups;
+	read_best_round(learner, m);
 	m->names = texts(&r, learner, "feature_names", m->forest->nfeatures);
 	m->types = texts(&r, learner, "feature_types", m->forest->nfeatures);
 	why = eg_forest_invalid(m->forest);
@@ -669,5 +688,7 @@ eg_foreign_model_read(const void *bytes, Size len)
 	ereport(ERROR,
 			(errcode(ERRCODE_DATA_CORRUPTED),
 			 errmsg("model has an unknown format"),
-			 errdetail("Known are XGBoost's JSON and UBJSON and LightGBM's text.")));
+			 errdetail("Known are XGBoost's JSON and UBJSON and LightGBM's text."),
+			 errhint("XGBoost's old binary format has no mark of its own: load such a file with "
+					 "the library and save it with a name that ends in \".ubj\" or \".json\".")));
 }

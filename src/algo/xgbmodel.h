@@ -21,6 +21,10 @@ typedef struct EgForeignModel
 	char	  **names;			/* (nfeatures) or NULL */
 	char	  **types;			/* (nfeatures) "float", "int", "i", "c" ..., or NULL */
 
+	/* of an early-stopped model: rounds that it has, and the best of them; 0: it was not */
+	int			rounds;
+	int			best_round;
+
 	/*
 	 * Byte offset in the input of each node's split_conditions value (float32,
 	 * big-endian), so that leaves can be patched in place: (nnodes), in the

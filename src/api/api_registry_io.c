@@ -268,9 +268,29 @@ set_categories(EgColumn *c, JsonbContainer *list)
 	}
 }
 
+/* (nfeatures) How many codes the sets of each feature's splits know; 0: it is split as a number. */
+static int *
+count_codes(const EgForest *f)
+{
+	int		   *n = palloc0(Max(f->nfeatures, 1) * sizeof(int));
+
+	for (int node = 0; node < f->tree_start[f->ntrees]; node++)
+	{
+		int			bit = f->feature[node] >= 0 && f->cat[node] >= 0 ? f->ncat[node] * 32 - 1 : -1;
+		const uint32 *set = f->cat_bits + Max(f->cat[node], 0);
+
+		while (bit >= 0 && ((set[bit / 32] >> (bit % 32)) & 1) == 0)
+			bit--;
+		if (f->feature[node] >= 0 && f->cat[node] >= 0)
+			n[f->feature[node]] = Max(n[f->feature[node]], Max(bit + 1, 1));
+	}
+	return n;
+}
+
 static void
 read_categories(EgSchema *s, const EgForeignModel *foreign, const Jsonb *categories)
 {
+	int		   *codes = count_codes(foreign->forest);
 	uint32		used = 0;
 
 	if (categories != NULL && !JB_ROOT_IS_OBJECT(categories))
@@ -292,6 +312,13 @@ read_categories(EgSchema *s, const EgForeignModel *foreign, const Jsonb *categor
 						(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						 errmsg("categories of column \"%s\" are not an array", c->name)));
 			set_categories(c, v.val.binary.data);
+			if (c->ncategories < codes[i])
+				ereport(ERROR,
+						(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						 errmsg("column \"%s\" of the imported model has %d categories, but its splits "
+								"know %d codes", c->name, c->ncategories, codes[i]),
+						 errhint("Give the text of each code from 0 to %d at least, in their order.",
+								 codes[i] - 1)));
 			used++;
 		}
 		else if (foreign->types != NULL && strcmp(foreign->types[i], "c") == 0)
@@ -356,6 +383,14 @@ foreign_artifact(FunctionCallInfo fcinfo, const char *bytes, Size len)
 	}
 	read_categories(s, foreign, PG_ARGISNULL(5) ? NULL : PG_GETARG_JSONB_P(5));
 	eg_schema_finish(s);
+	if (foreign->best_round > 0 && foreign->best_round < foreign->rounds)
+		ereport(NOTICE,
+				(errmsg("all %d rounds of the model are imported; its best round was %d",
+						foreign->rounds, foreign->best_round),
+				 errdetail("Its training was stopped early. XGBoost's Booster.predict() uses all "
+						   "rounds, too, the scikit-learn interface only the best."),
+				 errhint("For these, import what booster[:%d].save_raw() gives.",
+						 foreign->best_round)));
 	s->target = text_arg(fcinfo, 2);
 	set_labels(s, foreign, labels, nlabels);
 

@@ -43,3 +43,15 @@ SELECT what, length(said) < most AS short, said IS NOT NULL AS said FROM (VALUES
 	('importance', 30000, engage_plot_importance('long', 'long'))) v(what, most, said);
 -- the value itself stays whole where it is data
 SELECT max(length(value)) FROM long l, LATERAL engage_explain('long', l) WHERE id = 3;
+
+-- a model of three rounds that was stopped early, the first being the best: all are imported, and it is said
+SET client_min_messages = notice;
+CREATE FUNCTION three_rounds(attributes text) RETURNS bytea LANGUAGE sql AS $$
+SELECT convert_to(format('{"version": [1, 7, 1], "learner": {"feature_names": ["a"], "feature_types": ["float"], "attributes": %s, "objective": {"name": "reg:squarederror"},
+	"learner_model_param": {"base_score": "0", "num_class": "0", "num_feature": "1", "num_target": "1"}, "gradient_booster": {"name": "gbtree", "model": {
+	"gbtree_model_param": {"num_trees": "3", "num_parallel_tree": "1"}, "tree_info": [0, 0, 0], "trees": [%2$s, %2$s, %2$s]}}}}', attributes,
+	'{"tree_param": {"num_nodes": "1", "size_leaf_vector": "0"}, "left_children": [-1], "right_children": [-1], "split_indices": [0], "split_conditions": [2],
+	"default_left": [0], "split_type": [0], "sum_hessian": [1], "loss_changes": [0]}'), 'UTF8') $$;
+SELECT engage_import('stopped', three_rounds('{"best_iteration": "0"}'));
+SELECT engage_predict('stopped', '{"a": 1}');
+SELECT engage_import('whole', three_rounds('{"best_iteration": "2"}'));

@@ -171,7 +171,27 @@ sub refused
 refused(model(objective => 'custom_one'), '0A000', '"custom_one" is not supported', 'unknown objective');
 refused(model() =~ s/is_linear=0/is_linear=1/r, '0A000', 'linear trees', 'linear trees');
 refused(model() =~ s/decision_type=8/decision_type=4/r, '0A000', 'zero_as_missing', 'zeros as missing');
-refused(model(trees => $tree0) =~ s/end of trees.*//sr, 'XX001', '"end of trees" is missing', 'no end');
+refused(model(trees => $tree0) =~ s/end of trees.*//sr, 'XX001', '1 of 3 trees, and no line "end of trees"', 'no end');
+
+# files of version 2 have no such line: the header's list of sizes says whether they are whole
+sub version2
+{
+	my ($sizes, @trees) = @_;
+	my $text = model(trees => join('', @trees)) =~ s/end of trees\n//r;
+
+	return $text =~ s/version=v4/version=v2/r =~ s/tree_sizes=1 2 3/tree_sizes=$sizes/r =~ s/feature_importances/feature importances/r;
+}
+my $sizes = join(' ', map { length } $tree0, $tree1, $tree2, $tree3);
+is($pg->query(import_text('old', version2($sizes, $tree0, $tree1, $tree2, $tree3), $plans)), '1.0.0', 'LightGBM: a file of version 2 is read');
+is($pg->query("SELECT engage_predict('old', r) FROM (SELECT 20 AS age, 'team' AS plan, 5 AS spend) r"), 0.5 - 0.5 + 0.0625 + 0.25,
+	'LightGBM: and scored');
+refused(version2($sizes, $tree0, $tree1, $tree2), 'XX001', '3 of 4 trees', 'a file of version 2 without its last tree');
+refused(version2($sizes, $tree0, $tree1, $tree2, $tree3) =~ s/is_linear=0\n\n\nfeature imp.*//sr, 'XX001', '4 of 4 trees|missing',
+	'a file of version 2 that ends in its last tree');
+refused(version2('12 x', $tree0, $tree1), 'XX001', 'no list of sizes', 'sizes that are none');
+refused(version2($sizes, $tree0, $tree1, $tree2, $tree3) =~ s/tree_sizes=[^\n]*\n//r, 'XX001', '"end of trees" is missing', 'neither sizes nor an end');
+like($pg->error(import_text('few', model(), ', categories => \'{"plan": ["basic", "free", "gold"]}\'')),
+	qr/column "plan" of the imported model has 3 categories, but its splits know 4 codes/, 'fewer categories than the splits know');
 refused(model() =~ s/left_child=-1 -2/left_child=-1 -1/r, 'XX001', 'LightGBM model', 'a leaf twice');
 refused(model() =~ s/left_child=-1 -2/left_child=0 -2/r, 'XX001', 'LightGBM model', 'a cycle');
 refused(model() =~ s/right_child=1 -3/right_child=7 -3/r, 'XX001', 'children', 'a child that is not there');
