@@ -226,14 +226,9 @@ put_document(StringInfo out, const char *title, const char *document, Jsonb *who
 static char *
 number_text(const EgColumn *c, double value)
 {
-	int			year,
-				month,
-				day;
-
-	if (c->kind != EG_COL_DATE || !(fabs(value + c->origin) < 1e6))
+	if (c->kind != EG_COL_DATE || !isfinite(value))
 		return psprintf("%.6g", value);
-	j2date((int) floor(value + c->origin) + POSTGRES_EPOCH_JDATE, &year, &month, &day);
-	return psprintf("%04d-%02d-%02d", year, month, day);
+	return eg_day_text(floor(value + c->origin));
 }
 
 static char *

@@ -83,6 +83,9 @@ extern EgScoreBaseline *eg_scores_make(const double *score, Size n, int width, E
 extern void eg_scores_save(const EgScoreBaseline *s, EgWriter *w);
 extern EgScoreBaseline *eg_scores_load(EgReader *r);
 
+/* Days since 2000-01-01 as a date, "0044-03-15 BC" before the year 1; palloc'd. */
+extern char *eg_day_text(double days);
+
 /*
  * A feature's value in words: number without needless digits, category, date,
  * "yes"/"no" stay as typed; palloc'd.  NULL for a missing value.

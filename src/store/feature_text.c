@@ -13,6 +13,7 @@
 #include "datatype/timestamp.h"
 #include "utils/builtins.h"
 #include "utils/date.h"
+#include "utils/datetime.h"
 #include "utils/fmgrprotos.h"
 #include "utils/timestamp.h"
 
@@ -56,27 +57,44 @@ number_text(double value)
 	return psprintf("%.15g", strtod(buf, NULL));
 }
 
-/* Days since 2000-01-01; a float keeps minutes, not seconds. */
+/* what a date and a timestamp can be, in days since 2000-01-01 */
+#define FIRST_DAY		(-2451507.0)	/* 4713-01-01 BC */
+#define LAST_DAY		2145031948.0
+#define LAST_TIMESTAMP	(106751983.0 - 1.0 / 1440)	/* 294276-12-31 23:59 */
+
+char *
+eg_day_text(double days)
+{
+	int			year,
+				month,
+				day;
+
+	j2date((int) rint(Min(Max(days, FIRST_DAY), LAST_DAY)) + POSTGRES_EPOCH_JDATE, &year, &month,
+		   &day);
+	return psprintf("%04d-%02d-%02d%s", year > 0 ? year : 1 - year, month, day,
+					year > 0 ? "" : " BC");
+}
+
+/*
+ * Days since 2000-01-01; a float keeps minutes, not seconds.  What rounding brings out of the
+ * range of the type is its end: the text is one that the type takes in.
+ */
 static char *
 date_text(const EgColumn *c, double days)
 {
-	bool		date = strcmp(c->type, "date") == 0;
 	Timestamp	t;
 	struct pg_tm tm;
 	fsec_t		fsec;
 	int			tz;
 
-	days = date ? rint(days) : rint(days * MINS_PER_HOUR * HOURS_PER_DAY) /
-		(MINS_PER_HOUR * HOURS_PER_DAY);
-	if (!(days > -2400000 && days < 100000000))
-		return psprintf("%.15g days", days);
+	if (strcmp(c->type, "date") == 0)
+		return eg_day_text(days);
+	days = rint(days * MINS_PER_HOUR * HOURS_PER_DAY) / (MINS_PER_HOUR * HOURS_PER_DAY);
+	days = Min(Max(days, FIRST_DAY), LAST_TIMESTAMP);
 	t = (Timestamp) rint(days * USECS_PER_DAY);
 	if (timestamp2tm(t, strstr(c->type, "with time zone") ? &tz : NULL, &tm, &fsec, NULL,
 					 NULL) != 0)
-		return psprintf("%.15g days", days);
-	if (date)
-		return psprintf("%04d-%02d-%02d%s", tm.tm_year > 0 ? tm.tm_year : 1 - tm.tm_year,
-						tm.tm_mon, tm.tm_mday, tm.tm_year > 0 ? "" : " BC");
+		return eg_day_text(days);
 	return psprintf("%04d-%02d-%02d %02d:%02d%s", tm.tm_year > 0 ? tm.tm_year : 1 - tm.tm_year,
 					tm.tm_mon, tm.tm_mday, tm.tm_hour, tm.tm_min,
 					tm.tm_year > 0 ? "" : " BC");

@@ -95,6 +95,12 @@ string_time(const EgColumn *c, const JsonbValue *v)
 		type = strncmp(c->type, "time", 4) == 0 ? TIMEOID : INTERVALOID;
 		input = type == TIMEOID ? time_in : interval_in;
 	}
+	else if (strcmp(c->type, "date") == 0)
+	{
+		/* goes further than timestamps do */
+		type = DATEOID;
+		input = date_in;
+	}
 	else
 	{
 		type = strcmp(c->type, "timestamp with time zone") == 0 ? TIMESTAMPTZOID : TIMESTAMPOID;

@@ -143,6 +143,66 @@ next_known(const EgSourceReader *r, const EgColumn *c, int *at)
 	return NULL;
 }
 
+/* how many times as far behind the upper quartile as that is above the lower */
+#define FAR_DATE		20
+
+static int
+compare_days(const void *x, const void *y)
+{
+	double		a = *(const double *) x;
+	double		b = *(const double *) y;
+
+	return (a > b) - (a < b);
+}
+
+/*
+ * The last of the dates that are no sentinels ("never" is often 9999-12-31): a float of days
+ * tells seconds apart only near the origin.  The quartiles are of different values, since many
+ * rows may have the sentinel.  Sorts n > 0 dates.
+ */
+static double
+last_regular(double *days, Size n)
+{
+	Size		kept = 1;
+	double		low,
+				high;
+	Size		i;
+
+	qsort(days, n, sizeof(double), compare_days);
+	for (i = 1; i < n; i++)
+	{
+		if (days[i] != days[kept - 1])
+			days[kept++] = days[i];
+	}
+	low = days[(kept - 1) / 4];
+	high = days[(kept - 1) * 3 / 4];
+	while (kept > 1 && days[kept - 1] - high > FAR_DATE * (high - low) && high > low)
+		kept--;
+	return days[kept - 1];
+}
+
+/* The origin of the k-th date column from the training rows; 0: none has a date. */
+static double
+date_origin(const EgSourceReader *r, int k, Size ntrain)
+{
+	double	   *days = MemoryContextAllocHuge(CurrentMemoryContext,
+											  Max(ntrain, 1) * sizeof(double));
+	double		origin;
+	Size		n = 0;
+	Size		i;
+
+	for (i = 0; i < ntrain; i++)
+	{
+		double		day = r->dates[i * r->ndates + k];
+
+		if (isfinite(day))
+			days[n++] = day;
+	}
+	origin = n > 0 ? last_regular(days, n) : 0;
+	pfree(days);
+	return origin;
+}
+
 /* Days since the last date of the training rows, which are known only now. */
 static void
 settle_dates(EgSourceReader *r, Size ntrain)
@@ -156,12 +216,8 @@ settle_dates(EgSourceReader *r, Size ntrain)
 		EgColumn   *c = &d->schema->columns[r->date_column[k]];
 		int			at = 0;
 		const EgColumn *known = next_known(r, c, &at);
-		double		last = -INFINITY;
 
-		for (i = 0; i < ntrain; i++)
-			if (r->dates[i * r->ndates + k] > last)
-				last = r->dates[i * r->ndates + k];
-		c->origin = known ? known->origin : isinf(last) ? 0 : last;
+		c->origin = known ? known->origin : date_origin(r, k, ntrain);
 		for (i = 0; i < d->x.nrows; i++)
 			eg_row(&d->x, i)[c->first] = eg_to_float(r->dates[i * r->ndates + k] - c->origin);
 	}

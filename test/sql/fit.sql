@@ -161,7 +161,7 @@ SELECT what, (SELECT max(abs(engage_predict(x.model, l) - engage_predict('large1
 
 -- the same complaints as with rows
 SELECT engage_fit('linear_regression', 7, ARRAY[a, b, a, b, a, b, a, b]) FROM large;
-SELECT engage_fit('linear_regression', id % 2, ARRAY[a, b, a, b, a, b, a, b]) FROM large;
+SELECT engage_fit('linear_regression', id % 2 = 0, ARRAY[a, b, a, b, a, b, a, b]) FROM large;
 SELECT engage_fit('linear_regression', id % 2, ARRAY[a, b, a, b, a, b, a, b], NULL, 'regression', NULL) IS NOT NULL AS learned FROM large;
 SELECT engage_fit('linear_regression', y, CASE WHEN id = 39999 THEN ARRAY[a] ELSE ARRAY[a, b, a, b, a, b, a, b] END) FROM large;
 SELECT engage_fit('linear_regression', y, ROW(CASE WHEN id = 39999 THEN ARRAY[a] ELSE ARRAY[a, b, a, b, a, b, a, b] END)) FROM large;
