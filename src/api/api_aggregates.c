@@ -134,20 +134,6 @@ weight_argument(FunctionCallInfo fcinfo, int place)
 	return w;
 }
 
-/* 0 or 1 */
-static inline double
-truth_argument(FunctionCallInfo fcinfo, int place)
-{
-	double		truth = eg_number_argument(fcinfo, place, "a truth");
-
-	if (unlikely(truth != 0 && truth != 1))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("a truth that is a number must be 0 or 1, not %g", truth),
-				 errhint("Compare it with the positive value: truth = 2 is a boolean.")));
-	return truth;
-}
-
 static inline double
 probability_argument(FunctionCallInfo fcinfo, int place)
 {
@@ -316,7 +302,7 @@ engage_logloss_accum(PG_FUNCTION_ARGS)
 Datum
 engage_logloss_accum_int(PG_FUNCTION_ARGS)
 {
-	return logloss(fcinfo, truth_argument(fcinfo, 2));
+	return logloss(fcinfo, eg_truth_argument(fcinfo, 2));
 }
 
 Datum
@@ -328,7 +314,7 @@ engage_brier_accum(PG_FUNCTION_ARGS)
 Datum
 engage_brier_accum_int(PG_FUNCTION_ARGS)
 {
-	return brier(fcinfo, truth_argument(fcinfo, 2));
+	return brier(fcinfo, eg_truth_argument(fcinfo, 2));
 }
 
 /* Calibration: arguments score, truth [, bins [, weight]]. */
@@ -379,7 +365,7 @@ engage_ece_accum(PG_FUNCTION_ARGS)
 Datum
 engage_ece_accum_int(PG_FUNCTION_ARGS)
 {
-	return ece(fcinfo, truth_argument(fcinfo, 2));
+	return ece(fcinfo, eg_truth_argument(fcinfo, 2));
 }
 
 Datum
@@ -434,7 +420,7 @@ class_argument(FunctionCallInfo fcinfo, int place)
 	double		class = eg_number_argument(fcinfo, place, "a class");
 
 	if (get_fn_expr_argtype(fcinfo->flinfo, 3 - place) == BOOLOID)
-		return truth_argument(fcinfo, place);
+		return eg_truth_argument(fcinfo, place);
 	if (unlikely(class != rint(class)))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -474,9 +460,9 @@ engage_counts_accum(PG_FUNCTION_ARGS)
 Datum
 engage_counts_accum_int(PG_FUNCTION_ARGS)
 {
-	bool		predicted = truth_argument(fcinfo, 1) == 1.0;
+	bool		predicted = eg_truth_argument(fcinfo, 1) == 1.0;
 
-	return count(fcinfo, predicted, truth_argument(fcinfo, 2) == 1.0, 3);
+	return count(fcinfo, predicted, eg_truth_argument(fcinfo, 2) == 1.0, 3);
 }
 
 /* Arguments predicted, truth, positive [, weight]: one class against the rest. */

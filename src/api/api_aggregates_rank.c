@@ -345,14 +345,7 @@ engage_scores_accum(PG_FUNCTION_ARGS)
 Datum
 engage_scores_accum_int(PG_FUNCTION_ARGS)
 {
-	double		truth = eg_number_argument(fcinfo, 2, "a truth");
-
-	if (unlikely(truth != 0 && truth != 1))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("a truth that is a number must be 0 or 1, not %g", truth),
-				 errhint("Compare it with the positive value: truth = 2 is a boolean.")));
-	return accumulate(fcinfo, (int) truth);
+	return accumulate(fcinfo, (int) eg_truth_argument(fcinfo, 2));
 }
 
 /* Arguments state, score, relevant or gain, k. */

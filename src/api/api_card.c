@@ -18,7 +18,6 @@
 #include "store/registry.h"
 #include "store/roles.h"
 #include "utils/builtins.h"
-#include "utils/datetime.h"
 #include "utils/fmgrprotos.h"
 #include "utils/numeric.h"
 
@@ -52,14 +51,7 @@ put_line(StringInfo out, const char *name, const char *format,...)
 static char *
 clipped(char *text, int max)
 {
-	int			len = strlen(text);
-
-	if (len <= max)
-		return text;
-	len = max;
-	while (len > 0 && (text[len] & 0xc0) == 0x80)
-		len--;
-	return psprintf("%.*s ...", len, text);
+	return strlen(text) <= (size_t) max ? text : psprintf("%s ...", eg_clip(text, max));
 }
 
 /* A JSON value in one line; numbers with fractions to 6 digits. */

@@ -117,6 +117,19 @@ eg_number_argument(FunctionCallInfo fcinfo, int place, const char *what)
 			 errhint("Cast it to text: then each value is a bin.")));
 }
 
+double
+eg_truth_argument(FunctionCallInfo fcinfo, int place)
+{
+	double		truth = eg_number_argument(fcinfo, place, "a truth");
+
+	if (unlikely(truth != 0 && truth != 1))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("a truth that is a number must be 0 or 1, not %g", truth),
+				 errhint("Compare it with the positive value: truth = 2 is a boolean.")));
+	return truth;
+}
+
 void
 eg_number_replace(FunctionCallInfo fcinfo, int place, const char *what)
 {

@@ -28,6 +28,9 @@ extern void *eg_state_own(FunctionCallInfo fcinfo, void *state);
  */
 extern double eg_number_argument(FunctionCallInfo fcinfo, int place, const char *what);
 
+/* A truth that is a number: 0 or 1, others are an error. */
+extern double eg_truth_argument(FunctionCallInfo fcinfo, int place);
+
 /* Put it in the place of the argument, so that a function of float8 reads it. */
 extern void eg_number_replace(FunctionCallInfo fcinfo, int place, const char *what);
 

@@ -98,6 +98,9 @@ extern char *eg_feature_text(const EgSchema *schema, int feature, double value);
  */
 extern char *eg_feature_words(const EgSchema *schema, int feature, double value);
 
+/* What it makes of a feature's text; NULL stays NULL. */
+extern char *eg_short_words(char *text);
+
 /* The column that a feature belongs to, and the element (from 0) of an array column (else -1). */
 extern const EgColumn *eg_feature_column(const EgSchema *schema, int feature, int *element);
 

@@ -267,12 +267,11 @@ explain(EgDecider *d, ModelWork *w, double factor, EgLayerResult *r)
 	{
 		const char *name = w->told->schema->names[j];
 		char	   *value = eg_feature_text(w->told->schema, j, w->told->x[j]);
-		char	   *words = eg_feature_words(w->told->schema, j, w->told->x[j]);
 		double		points = factor * w->told->contribution[j];
 
 		taken[j] = true;
 		appendStringInfo(&text, "%s%s is %s (%+.0f)", i > 0 ? ", " : "", name,
-						 words ? words : "missing", points);
+						 value ? eg_short_words(value) : "missing", points);
 		appendStringInfoString(&r->detail, i > 0 ? ", {\"feature\": " : "{\"feature\": ");
 		escape_json(&r->detail, name);
 		appendStringInfoString(&r->detail, ", \"value\": ");

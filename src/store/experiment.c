@@ -32,6 +32,7 @@
 
 #include "store/counters.h"
 #include "store/experiment.h"
+#include "store/header_tuple.h"
 #include "store/key.h"
 #include "store/registry.h"
 #include "store/schema_private.h"
@@ -496,7 +497,7 @@ eg_router_tuple(EgRouter *r, HeapTupleHeader header)
 	Oid			type = HeapTupleHeaderGetTypeId(header);
 	int32		typmod = HeapTupleHeaderGetTypMod(header);
 	uint64		id = assign_record_type_identifier(type, typmod);
-	HeapTupleData tuple;
+	HeapTupleData tuple = eg_header_tuple(header);
 	Datum		value;
 	bool		isnull;
 
@@ -507,10 +508,6 @@ eg_router_tuple(EgRouter *r, HeapTupleHeader header)
 		bind_row_type(r, desc, id);
 		ReleaseTupleDesc(desc);
 	}
-	tuple.t_len = HeapTupleHeaderGetDatumLength(header);
-	ItemPointerSetInvalid(&tuple.t_self);
-	tuple.t_tableOid = InvalidOid;
-	tuple.t_data = header;
 	value = heap_getattr(&tuple, r->attno, r->desc, &isnull);
 	return arm_of_value(r, value, isnull);
 }

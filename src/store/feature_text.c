@@ -145,11 +145,15 @@ eg_feature_text(const EgSchema *schema, int feature, double value)
 }
 
 char *
-eg_feature_words(const EgSchema *schema, int feature, double value)
+eg_short_words(char *text)
 {
-	char	   *text = eg_feature_text(schema, feature, value);
-
 	if (text == NULL || strlen(text) <= MOST_WORDS)
 		return text;
 	return psprintf("%s...", eg_clip(text, MOST_WORDS));
+}
+
+char *
+eg_feature_words(const EgSchema *schema, int feature, double value)
+{
+	return eg_short_words(eg_feature_text(schema, feature, value));
 }

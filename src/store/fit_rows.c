@@ -27,6 +27,7 @@
 
 #include "base/run.h"
 #include "store/fit_private.h"
+#include "store/header_tuple.h"
 #include "store/identity.h"
 #include "store/schema_private.h"
 
@@ -190,7 +191,7 @@ pack_row(EgFitReader *r, HeapTupleHeader header, EgWriter *w)
 {
 	uint64		id = assign_record_type_identifier(HeapTupleHeaderGetTypeId(header),
 												   HeapTupleHeaderGetTypMod(header));
-	HeapTupleData tuple;
+	HeapTupleData tuple = eg_header_tuple(header);
 	int			i;
 
 	if (!eg_row_type_is(&r->row_type, id))
@@ -202,10 +203,6 @@ pack_row(EgFitReader *r, HeapTupleHeader header, EgWriter *w)
 		bind_row_type(r, desc, id);
 		ReleaseTupleDesc(desc);
 	}
-	tuple.t_len = HeapTupleHeaderGetDatumLength(header);
-	ItemPointerSetInvalid(&tuple.t_self);
-	tuple.t_tableOid = InvalidOid;
-	tuple.t_data = header;
 	heap_deform_tuple(&tuple, r->desc, r->values, r->nulls);
 	for (i = 0; i < r->desc->natts; i++)
 	{

@@ -20,6 +20,7 @@
 #include "utils/typcache.h"
 #include "utils/varlena.h"
 
+#include "store/header_tuple.h"
 #include "store/held_out.h"
 #include "store/identity.h"
 #include "store/key.h"
@@ -185,12 +186,8 @@ bind_row_type(EgHeldOutRule *rule, TupleDesc desc, uint64 identifier)
 static Datum
 column_value(EgHeldOutRule *rule, const RuleColumn *c, HeapTupleHeader header, bool *isnull)
 {
-	HeapTupleData tuple;
+	HeapTupleData tuple = eg_header_tuple(header);
 
-	tuple.t_len = HeapTupleHeaderGetDatumLength(header);
-	ItemPointerSetInvalid(&tuple.t_self);
-	tuple.t_tableOid = InvalidOid;
-	tuple.t_data = header;
 	return heap_getattr(&tuple, c->attno, rule->desc, isnull);
 }
 

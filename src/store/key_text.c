@@ -26,6 +26,7 @@
 #include "utils/rangetypes.h"
 #include "utils/timestamp.h"
 
+#include "store/header_tuple.h"
 #include "store/key_private.h"
 
 static const char *
@@ -244,14 +245,10 @@ static const char *
 composite_text(EgKey *k, Datum value, int *len)
 {
 	HeapTupleHeader header = DatumGetHeapTupleHeader(value);
-	HeapTupleData tuple;
+	HeapTupleData tuple = eg_header_tuple(header);
 	StringInfoData out;
 	int			i;
 
-	tuple.t_len = HeapTupleHeaderGetDatumLength(header);
-	ItemPointerSetInvalid(&tuple.t_self);
-	tuple.t_tableOid = InvalidOid;
-	tuple.t_data = header;
 	initStringInfo(&out);
 	for (i = 0; i < k->desc->natts; i++)
 	{

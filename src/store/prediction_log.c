@@ -29,6 +29,7 @@
 #include "utils/typcache.h"
 
 #include "store/counters.h"
+#include "store/header_tuple.h"
 #include "store/key.h"
 #include "store/prediction_log.h"
 #include "store/registry.h"
@@ -254,7 +255,7 @@ eg_log_key_tuple(HeapTupleHeader header, const char *key)
 {
 	TupleDesc	desc = lookup_rowtype_tupdesc(HeapTupleHeaderGetTypeId(header),
 											  HeapTupleHeaderGetTypMod(header));
-	HeapTupleData tuple;
+	HeapTupleData tuple = eg_header_tuple(header);
 	bool		isnull;
 	Datum		value;
 	EgKey	   *k;
@@ -270,10 +271,6 @@ eg_log_key_tuple(HeapTupleHeader header, const char *key)
 		no_key(key);
 	k = eg_key_create("key", key, TupleDescAttr(desc, i)->atttypid,
 					  TupleDescAttr(desc, i)->attcollation, true);
-	tuple.t_len = HeapTupleHeaderGetDatumLength(header);
-	ItemPointerSetInvalid(&tuple.t_self);
-	tuple.t_tableOid = InvalidOid;
-	tuple.t_data = header;
 	value = heap_getattr(&tuple, i + 1, desc, &isnull);
 	if (isnull)
 		null_key(key);

@@ -29,6 +29,7 @@
 #include "utils/regproc.h"
 #include "utils/typcache.h"
 
+#include "store/header_tuple.h"
 #include "store/roles.h"
 #include "store/rules.h"
 #include "store/source_private.h"
@@ -206,10 +207,7 @@ eg_rule_row_tuple(EgRuleRow *r, HeapTupleHeader tuple)
 
 	if (!eg_row_type_is(&r->row_type, identifier) || r->user != GetUserId())
 		bind(r, type, typmod, identifier);
-	t.t_len = HeapTupleHeaderGetDatumLength(tuple);
-	ItemPointerSetInvalid(&t.t_self);
-	t.t_tableOid = InvalidOid;
-	t.t_data = tuple;
+	t = eg_header_tuple(tuple);
 	ExecClearTuple(r->from);
 	heap_deform_tuple(&t, r->desc, r->from->tts_values, r->from->tts_isnull);
 	ExecStoreVirtualTuple(r->from);
@@ -284,10 +282,7 @@ eg_rule_row_jsonb(EgRuleRow *r, Jsonb *row)
 			prepare_populate(r);
 		tuple = DatumGetHeapTupleHeader(FunctionCall2(r->populate, r->empty,
 													  JsonbPGetDatum(row)));
-		t.t_len = HeapTupleHeaderGetDatumLength(tuple);
-		ItemPointerSetInvalid(&t.t_self);
-		t.t_tableOid = InvalidOid;
-		t.t_data = tuple;
+		t = eg_header_tuple(tuple);
 		heap_deform_tuple(&t, r->columns, r->slot->tts_values, r->slot->tts_isnull);
 	}
 	ExecStoreVirtualTuple(r->slot);

@@ -20,6 +20,7 @@
 #include "utils/numeric.h"
 #include "utils/typcache.h"
 
+#include "store/header_tuple.h"
 #include "store/key.h"
 #include "store/schema_private.h"
 #include "store/score.h"
@@ -88,14 +89,10 @@ part_of_value(EgScorer *s, Datum value, bool isnull)
 static int
 part_of_tuple(EgScorer *s, HeapTupleHeader header, TupleDesc desc)
 {
-	HeapTupleData tuple;
+	HeapTupleData tuple = eg_header_tuple(header);
 	Datum		value;
 	bool		isnull;
 
-	tuple.t_len = HeapTupleHeaderGetDatumLength(header);
-	ItemPointerSetInvalid(&tuple.t_self);
-	tuple.t_tableOid = InvalidOid;
-	tuple.t_data = header;
 	value = heap_getattr(&tuple, s->route_attno + 1, desc, &isnull);
 	return part_of_value(s, value, isnull);
 }

@@ -146,15 +146,6 @@ next_known(const EgSourceReader *r, const EgColumn *c, int *at)
 /* how many times as far behind the upper quartile as that is above the lower */
 #define FAR_DATE		20
 
-static int
-compare_days(const void *x, const void *y)
-{
-	double		a = *(const double *) x;
-	double		b = *(const double *) y;
-
-	return (a > b) - (a < b);
-}
-
 /*
  * The last of the dates that are no sentinels ("never" is often 9999-12-31): a float of days
  * tells seconds apart only near the origin.  The quartiles are of different values, since many
@@ -168,7 +159,7 @@ last_regular(double *days, Size n)
 				high;
 	Size		i;
 
-	qsort(days, n, sizeof(double), compare_days);
+	qsort(days, n, sizeof(double), eg_by_double);
 	for (i = 1; i < n; i++)
 	{
 		if (days[i] != days[kept - 1])
@@ -176,7 +167,7 @@ last_regular(double *days, Size n)
 	}
 	low = days[(kept - 1) / 4];
 	high = days[(kept - 1) * 3 / 4];
-	while (kept > 1 && days[kept - 1] - high > FAR_DATE * (high - low) && high > low)
+	while (high > low && days[kept - 1] - high > FAR_DATE * (high - low))
 		kept--;
 	return days[kept - 1];
 }
